@@ -1,0 +1,1 @@
+"""Tests that a learner calls, one an exercise."""
