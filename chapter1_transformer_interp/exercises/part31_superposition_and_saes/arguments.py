@@ -1,13 +1,14 @@
 """Arguments that many models share, checked once: a wrong one gets an error that names it."""
 
-from typing import TypeAlias
+from numbers import Number
+from typing import Any, TypeAlias
 
-import numpy as np
 import torch as t
 from jaxtyping import Float
 from torch import Tensor
 
-PerFeature: TypeAlias = float | int | np.generic | np.ndarray | Tensor
+# A number of any kind, or anything that torch.as_tensor takes and that broadcasts to [inst feats].
+PerFeature: TypeAlias = Any
 
 
 def per_feature(
@@ -16,7 +17,7 @@ def per_feature(
     """A number of any kind, or a tensor or array that broadcasts, as one number per instance and feature.
 
     Args:
-        value: Python, NumPy or torch number, or anything `torch.as_tensor` takes, e.g. `[feats]` or `[inst 1]`.
+        value: one number, or a tensor, array or list of them, e.g. of shape `[feats]` or `[inst 1]`.
         name: what the caller calls it; used in error messages.
         shape: `(inst, feats)`.
         device: where the result lies.
@@ -27,6 +28,7 @@ def per_feature(
         ValueError: if `value` is no number, does not broadcast to `shape`, is NaN or infinite, or is out of range.
     """
     try:
+        value = float(value) if isinstance(value, Number) else value  # type: ignore[arg-type]
         tensor = t.as_tensor(value).detach().to(device=device, dtype=t.get_default_dtype())
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name}={value!r} is not a number or a tensor of numbers") from error

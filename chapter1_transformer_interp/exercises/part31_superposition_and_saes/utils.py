@@ -7,6 +7,7 @@ from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
 from .runtime import device, seed
 from .training.optimize import optimize
+from .unsolved import continue_past_unsolved
 
 __all__ = [
     "Claim",
@@ -14,6 +15,7 @@ __all__ = [
     "Measured",
     "PerFeature",
     "claim",
+    "continue_past_unsolved",
     "device",
     "optimize",
     "per_feature",

@@ -1,11 +1,12 @@
 # %% tags=["module-only"]
 """Section 1, toy models: superposition in a basis that is not privileged."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import einops
+import numpy as np
 import torch as t
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -17,6 +18,53 @@ from part31_superposition_and_saes.utils import device
 MAIN = __name__ == "__main__"
 if MAIN:
     import part31_superposition_and_saes.tests as tests
+
+# %% [markdown]
+# # Section 1: superposition in a basis that is not privileged
+#
+# > **You will learn**
+# >
+# > - what superposition is, and how it lets a model represent more features than it has dimensions
+# > - how superposition differs from polysemanticity
+# > - how sparsity brings superposition about
+# > - what feature importance does, and how to read an importance curve
+# > - how correlation between features changes the kind and the amount of superposition
+#
+# *About 2 hours, the reading not included (an estimate).*
+
+# %% [markdown]
+# ## The smallest model that can show it
+#
+# You want to watch a model decide which features to keep when it cannot keep all. So make the shortage explicit: give it
+# $n$ features and fewer dimensions $m$, and ask it to restore what it was given.
+#
+# The features come in as a vector $x$ with $n$ coordinates, each 0 when its feature is absent. One matrix $W$ with $m$ rows and $n$
+# columns squeezes them into a hidden vector, and the same matrix, transposed, spreads them out again:
+#
+# $$h = W x, \qquad x' = \mathrm{ReLU}(W^\top h + b).$$
+#
+# Column $i$ of $W$ is the direction that feature $i$ gets in the hidden space. The model has nothing else to choose, so
+# you can read every decision off a picture: which columns are long, and which way they point.
+#
+# Three questions a careful reader asks:
+#
+# - **Why the same matrix twice?** A feature written along $W_i$ is best read along $W_i$: tying the two leaves one picture to look at.
+#   TMS does the same.
+# - **Why a ReLU at the end and nowhere else?** Data are never negative, and a ReLU removes negative interference for free: if
+#   feature 1 pushes the output of feature 2 below zero, the ReLU sets it to the 0 it should be. This is what makes superposition
+#   pay. The hidden layer has no nonlinearity, so its basis is not privileged: rotate $W$ and nothing changes.
+# - **Why one bias?** With a negative bias the model ignores small positive interference as well, and with a positive one it can
+#   answer a feature that it has dropped by that feature's mean. Both turn up below.
+
+# %% [markdown]
+# ### Many models at once
+#
+# One training run proves little, and many small runs one after another are slow. So every tensor here has an axis `inst` of
+# independent models, trained side by side in one batched computation. In shapes, `batch` comes first, then `inst`,
+# then the features (`feats`) or hidden dimensions (`d_hidden`).
+#
+# The next cell is given: three learning-rate schedules, of the form `(step, steps) -> factor`, and the sizes of a model. Two of the
+# fields count pairs of correlated features; they stay 0 until you need them.
 
 
 # %%
@@ -32,7 +80,7 @@ def linear_lr(step: int, steps: int) -> float:
 
 def cosine_decay_lr(step: int, steps: int) -> float:
     """Factor on the learning rate along a quarter of a cosine: 1 at step 0, 0 at the last step, `steps - 1`."""
-    return math.cos(0.5 * math.pi * step / (steps - 1)) if steps > 1 else 1.0
+    return float(np.cos(np.pi / 2 * step / (steps - 1))) if steps > 1 else 1.0
 
 
 @dataclass
@@ -54,8 +102,19 @@ class ToyModelConfig:
     d_hidden: int = 2
     n_correlated_pairs: int = 0
     n_anticorrelated_pairs: int = 0
-    feat_mag_distn: str = "unif"
+    feat_mag_distn: Literal["unif", "normal"] = "unif"
     init_scale: float = 1.0
+
+
+# %% [markdown]
+# ### Your model
+#
+# Everything but three methods is given. Read the cell, then take the exercises under it in order: each asks you to come
+# back and fill in one method.
+#
+# The constructor starts `W` Xavier-normal, with standard deviation $\sqrt{2 / (n + m)}$ times `cfg.init_scale`: the fans of *one*
+# instance. (`nn.init.xavier_normal_` would take the three axes for a convolution, and start smaller the more instances there
+# are.) `optimize` trains with Adam on fresh batches.
 
 
 # %% exercises=["forward", "generate_batch", "calculate_loss"]
@@ -97,7 +156,7 @@ class ToyModel(nn.Module):
         self.register_buffer("feature_probability", probability)
         self.register_buffer("importance", utils.per_feature(importance, "importance", shape, device))
 
-        std = cfg.init_scale * math.sqrt(2 / (cfg.n_features + cfg.d_hidden))
+        std = cfg.init_scale * (2 / (cfg.n_features + cfg.d_hidden)) ** 0.5
         W = t.randn(cfg.n_inst, cfg.d_hidden, cfg.n_features, device=device, generator=generator)
         self.W = nn.Parameter(std * W)
         self.b_final = nn.Parameter(t.zeros(shape, device=device))
@@ -110,22 +169,27 @@ class ToyModel(nn.Module):
         return F.relu(restored + self.b_final)
         ### END SOLUTION
 
+    def draw_magnitudes(self, shape: tuple[int, ...], generator: t.Generator | None = None) -> Float[Tensor, "..."]:
+        """Sizes of features that are on: uniform on [0, 1], or absolute values of standard normals (`cfg.feat_mag_distn`)."""
+        if self.cfg.feat_mag_distn == "normal":
+            return t.randn(shape, device=self.W.device, generator=generator).abs()
+        return t.rand(shape, device=self.W.device, generator=generator)
+
     def generate_batch(
         self, batch_size: int, *, generator: t.Generator | None = None
     ) -> Float[Tensor, "batch inst feats"]:
-        """Draw a batch of data: each feature on with its own probability, its magnitude uniform on [0, 1] when on.
+        """Draw a batch of data: each feature on with its own probability, its size drawn by `draw_magnitudes` when on.
 
         Args:
             batch_size: rows.
             generator: source of the numbers, on the model's device; torch's own if None.
         Returns:
-            Magnitudes, 0 where a feature is off. Features, rows and instances are independent of each other.
+            Sizes, 0 where a feature is off. Features, rows and instances are independent of each other.
         """
         ### BEGIN SOLUTION
         shape = (batch_size, self.cfg.n_inst, self.cfg.n_features)
         is_on = t.rand(shape, device=self.W.device, generator=generator) < self.feature_probability
-        magnitude = t.rand(shape, device=self.W.device, generator=generator)
-        return t.where(is_on, magnitude, 0.0)
+        return t.where(is_on, self.draw_magnitudes(shape, generator), 0.0)
         ### END SOLUTION
 
     def calculate_loss(
@@ -149,3 +213,100 @@ class ToyModel(nn.Module):
     ) -> None:
         """Train in place with Adam on fresh batches (see `utils.optimize`)."""
         utils.optimize(self, batch_size, steps, log_freq, lr, lr_scale, generator)
+
+
+# %% [markdown] exercise="forward"
+# ## Exercise: `forward`
+#
+# > Difficulty 1 of 5 · importance 5 of 5 · about 10 minutes (an estimate)
+#
+# Squeeze, spread out, shift, rectify:
+#
+# $$x' = \mathrm{ReLU}(W^\top W x + b)$$
+#
+# with a $W$ and a $b$ of its own for each instance. The input may have any number of axes before `inst`, none
+# included.
+#
+# **Before you code**: suppose $W$ has three columns of length 1 in the plane, 120° apart, and the bias is 0. Only feature 1
+# is on, with value 1. What does the model answer for the other two? And without the ReLU?
+
+# %% exercise="forward" role="test"
+if MAIN:
+    tests.test_model(ToyModel)
+
+# %% [markdown] exercise="forward" role="hint"
+# Do it in two steps, through `hidden` with axes `... inst d_hidden`. Which axis of $W$ is summed over in each?
+
+# %% [markdown] exercise="forward" role="hint"
+# `einops.einsum(features, self.W, "... inst feats, inst d_hidden feats -> ... inst d_hidden")` is the first step. An axis
+# that stands on the left and not on the right is summed over; `inst` stands in all three places, so instances do not mix.
+
+# %% [markdown] exercise="forward" role="solution"
+# `...` stands for any axes in front, so one row, a batch and a batch of batches all work. Going through `hidden` rather than forming $W^\top W$ first keeps the cost
+# at $2mn$ products a row instead of $n^2$, and it is what the picture says: information passes through $m$ numbers.
+#
+# In the question, features 2 and 3 receive $\cos 120° = -\tfrac12$. The ReLU turns both into 0, the right answer. Without it the
+# answer would be wrong by half the input, twice.
+
+# %% [markdown] exercise="generate_batch"
+# ## Exercise: `generate_batch`
+#
+# > Difficulty 2 of 5 · importance 4 of 5 · about 15 minutes (an estimate)
+#
+# The data decide everything that follows, and they have one knob: how often a feature is on. Feature $i$ of an instance is
+#
+# $$x_i = \begin{cases} u_i & \text{with probability } p_i\\ 0 & \text{otherwise,} \end{cases} \qquad u_i \text{ uniform on } [0, 1],$$
+#
+# with $p_i$ from `self.feature_probability`, which already has shape `[inst feats]`. **Sparsity** is $S_i = 1 - p_i$: how often the feature is
+# *absent*. All draws are independent: features, rows, and instances (each gets data of its own).
+#
+# **Before you code**: what is the mean of $x_i$, and what its variance? You will meet the variance again when you compare losses at different
+# sparsities.
+
+# %% exercise="generate_batch" role="test"
+if MAIN:
+    tests.test_generate_batch(ToyModel)
+
+# %% [markdown] exercise="generate_batch" role="hint"
+# You need two random decisions for each entry: is it on, and how large is it. `t.rand` gives uniform numbers; a uniform number is below $p$
+# with probability $p$.
+
+# %% [markdown] exercise="generate_batch" role="hint"
+# The shape is `(batch_size, self.cfg.n_inst, self.cfg.n_features)`. A comparison with `self.feature_probability` broadcasts over
+# the batch. Create the numbers on the model's device (`self.W.device`), and hand `generator` on to `t.rand` so that a run can be
+# repeated. For the sizes, `self.draw_magnitudes(shape, generator)` is given; plain `t.rand` does the same here.
+
+# %% [markdown] exercise="generate_batch" role="solution"
+# Two separate draws: if the number that decided "on" also served as the magnitude, magnitudes would be uniform on $[0, p]$, because only numbers below $p$ were let through.
+#
+# Mean $p/2$; the mean square is $p/3$, so the variance is $p/3 - p^2/4$. It is not monotone: it peaks at $p = \tfrac23$.
+
+# %% [markdown] exercise="calculate_loss"
+# ## Exercise: `calculate_loss`
+#
+# > Difficulty 1 of 5 · importance 4 of 5 · about 10 minutes (an estimate)
+#
+# Some features matter more than others. Give each a weight, its **importance** $I_i$, and charge the squared error by it:
+#
+# $$L = \sum_\text{inst} \frac{1}{\text{batch} \cdot n} \sum_{\text{batch}} \sum_{i} I_i \, (x'_i - x_i)^2$$
+#
+# A mean over batch and features, so that losses of different sizes compare; a **sum** over instances.
+#
+# **Before you code**: what would change for one instance if you took the mean over instances instead, and trained with plain gradient descent? And with Adam?
+
+# %% exercise="calculate_loss" role="test"
+if MAIN:
+    tests.test_calculate_loss(ToyModel)
+
+# %% [markdown] exercise="calculate_loss" role="hint"
+# `self.importance` has shape `[inst feats]` and broadcasts over the batch. Is the weight inside the square or outside?
+
+# %% [markdown] exercise="calculate_loss" role="hint"
+# `einops.reduce(error, "batch inst feats -> inst", "mean")` gives one loss per instance.
+
+# %% [markdown] exercise="calculate_loss" role="solution"
+# The weight stands outside the square: inside, an importance of ½ would count as ¼.
+#
+# No parameter is shared between instances, so the gradient of a sum of losses is, for each instance, the gradient of its own loss. A mean
+# over 64 instances would divide every gradient by 64: plain gradient descent would train each model 64 times more slowly, and the result of one model would
+# depend on how many others happen to stand beside it. Adam divides by the gradient's size and would hardly notice, until the gradients come near its $\epsilon$.
