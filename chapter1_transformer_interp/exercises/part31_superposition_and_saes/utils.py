@@ -5,6 +5,7 @@ This file is a door: every name is at home in a room beside it.
 
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
+from .figures.features_2d import plot_features_in_2d
 from .runtime import device, seed
 from .training.optimize import optimize
 from .unsolved import continue_past_unsolved
@@ -19,5 +20,6 @@ __all__ = [
     "device",
     "optimize",
     "per_feature",
+    "plot_features_in_2d",
     "seed",
 ]
