@@ -41,7 +41,7 @@ FONT = 'system-ui, "Segoe UI", "Helvetica Neue", Arial, "Liberation Sans", "Deja
 TITLE_SIZE = 16
 _AXIS = dict(
     gridcolor=RULE, linecolor=FAINT_INK, zerolinecolor="#a9adb6", zerolinewidth=1, showline=True, ticks="outside",
-    tickcolor=FAINT_INK, ticklen=4, automargin=True, title=dict(standoff=8),
+    tickcolor=FAINT_INK, ticklen=4, automargin=True, title=dict(standoff=8, font=dict(size=13)),
 )  # fmt: skip
 TEMPLATE = go.layout.Template(
     layout=dict(
@@ -109,12 +109,14 @@ def finish(fig: go.Figure, title: str | None, alt: str) -> go.Figure:
     meta = fig.layout.meta if isinstance(fig.layout.meta, dict) else {}
     fig.update_layout(template=TEMPLATE, meta=meta | {"alt": alt.strip()})
     rows = wrap(title, fig.layout.width or 760, TITLE_SIZE) if title else []
-    above = any(note.yref == "paper" and (note.y or 0) >= 0.97 for note in fig.layout.annotations)
+    heads = [note.text for note in fig.layout.annotations if note.yref == "paper" and (note.y or 0) >= 0.97]
     if fig.layout.margin.t is None:
-        fig.layout.margin.t = 26 + 21 * len(rows) + 22 * above
+        fig.layout.margin.t = (
+            26 + 21 * len(rows) + max((5 + 17 * (text.count("<br>") + 1) for text in heads), default=0)
+        )
     if rows:
         fig.layout.title = dict(
-            text="<br>".join(rows), font=dict(size=TITLE_SIZE), pad=dict(t=16, l=16),
+            text="<br>".join(rows), font=dict(size=TITLE_SIZE), pad=dict(t=5 + 11 * len(rows), l=16),
             x=0, xanchor="left", xref="container", y=1, yanchor="top", yref="container",
         )  # fmt: skip
     return fig

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch as t
-
+from jaxtyping import config
 from part31_superposition_and_saes.figures.features_2d import plot_features_in_2d
 from part31_superposition_and_saes.figures.style import panel_grid
 
@@ -123,7 +123,8 @@ def test_zero_weights_are_drawn():
         (dict(W=t.rand(3, 2, 5), n_rows=4), "n_rows=4"),
     ],
 )
-def test_what_does_not_fit_is_named(arguments, said):
+def test_what_does_not_fit_is_named(arguments, said, monkeypatch):
+    monkeypatch.setattr(config, "jaxtyping_disable", True)  # as in a notebook, where nothing else checks
     with pytest.raises(ValueError, match=said):
         plot_features_in_2d(**arguments)
 

@@ -6,6 +6,12 @@ This file is a door: every name is at home in a room beside it.
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
 from .figures.features_2d import plot_features_in_2d
+from .figures.introduction import (
+    plot_feature_as_direction,
+    plot_polysemanticity_and_superposition,
+    plot_relu_in_two_bases,
+    plot_sparsity_and_importance,
+)
 from .runtime import device, seed
 from .training.optimize import optimize
 from .unsolved import continue_past_unsolved
@@ -20,6 +26,10 @@ __all__ = [
     "device",
     "optimize",
     "per_feature",
+    "plot_feature_as_direction",
     "plot_features_in_2d",
+    "plot_polysemanticity_and_superposition",
+    "plot_relu_in_two_bases",
+    "plot_sparsity_and_importance",
     "seed",
 ]

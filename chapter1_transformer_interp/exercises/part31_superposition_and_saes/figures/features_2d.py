@@ -11,6 +11,7 @@ from torch import Tensor
 from .style import CARD, FAINT_INK, INK, RULE, depth_colors, finish, panel_grid, panel_titles, panels, to_numpy
 
 Plane: TypeAlias = Float[np.ndarray, "2 feats"]
+Planes: TypeAlias = list[Float[np.ndarray, "2 _feats"]]  # their numbers of features may differ
 TITLE = "Where each feature points in the hidden plane: one line a feature, its length the norm"
 MOST_LABELS = 40  # with more features in a panel than this, labels would hide them
 SHORT = 15  # pixels; a feature that is shorter is named in the corner, its label would cover the origin
@@ -19,7 +20,7 @@ ROW_GAP = 34  # pixels between two rows of panels, room for a heading
 
 
 def plot_features_in_2d(
-    W: Float[Tensor, "*inst d_hidden feats"] | Sequence[Float[Tensor, "d_hidden feats"]],
+    W: Float[Tensor, "*inst d_hidden feats"] | Sequence[Float[Tensor, "d_hidden _feats"]],
     colors: Any = None,
     title: str | None = None,
     subplot_titles: Sequence[str] | None = None,
@@ -52,16 +53,15 @@ def plot_features_in_2d(
     for i, plane in enumerate(planes):
         limit = limits[i] if own else max(limits)
         place = dict(row=i // columns + 1, col=i % columns + 1)
-        for trace in _traces(plane, shades[i], names[i], limit, limit / (side / 2)):
-            fig.add_trace(trace, **place)
-        _axes(fig, limit, place, bottom=own or i + columns >= len(planes), left=own or i % columns == 0)
+        draw_plane(fig, plane, place, limit, side, shades[i], names[i])
+        square_axes(fig, place, limit, bottom=own or i + columns >= len(planes), left=own or i % columns == 0)
     _name_axes(fig, min(limits))
     shown = title or TITLE
     finish(fig, shown, f"{shown}. {_describe(planes, names)}")
     return fig.update_layout(height=rows * side + (rows - 1) * ROW_GAP + fig.layout.margin.t + fig.layout.margin.b)
 
 
-def _grid(names: list[str], rows: int, columns: int, gap: float) -> tuple[go.Figure, float]:
+def _grid(names: list[str], rows: int, columns: int, gap: int) -> tuple[go.Figure, float]:
     """Empty panels and the length of their sides in pixels: all figures of three columns and more are 800 wide."""
     side = {1: 340.0, 2: 310.0}.get(columns, max((720 - gap * (columns - 1)) / columns, 118))
     across, down = columns * side + (columns - 1) * gap, rows * side + (rows - 1) * ROW_GAP
@@ -70,7 +70,7 @@ def _grid(names: list[str], rows: int, columns: int, gap: float) -> tuple[go.Fig
     return fig.update_layout(width=width, showlegend=False, margin=dict(l=66, r=width - 66 - across, b=64)), side
 
 
-def _planes(W: Any) -> list[Plane]:
+def _planes(W: Any) -> Planes:
     """The instances as a list, each checked to be `[2 feats]`."""
     if isinstance(W, (list, tuple)):
         planes = [to_numpy(part, f"W[{i}]") for i, part in enumerate(W)]
@@ -111,16 +111,33 @@ def _css(colors: Any) -> list[str]:
     return depth_colors((values - values.min()) / span if span else np.zeros(values.shape))
 
 
-def _traces(plane: Plane, shades: list[str], name: str, limit: float, unit: float) -> list[go.Scatter]:
-    """The lines, their tips, the labels, and the list of features too short to label.
+def draw_plane(
+    fig: go.Figure,
+    plane: Plane,
+    place: dict[str, int],
+    limit: float,
+    side: float | int,
+    shades: list[str] | None = None,
+    name: str = "",
+) -> None:
+    """Draw features into a panel: lines, tips, labels, and the list of those too short to label.
 
     Args:
+        fig: gets the traces.
         plane: the features.
-        shades: a colour for each.
+        place: row and column of the panel.
+        limit: half the width of the panel, in units of the plane.
+        side: width of the panel in pixels.
+        shades: a colour for each feature.
         name: heading of the panel, for hovering.
-        limit: half the width of the panel.
-        unit: length of a pixel.
     """
+    shades = shades or depth_colors(np.linspace(0, 1, plane.shape[1]))
+    for trace in _traces(plane, shades, name, limit, 2 * limit / side):
+        fig.add_trace(trace, **place)
+
+
+def _traces(plane: Plane, shades: list[str], name: str, limit: float, unit: float) -> list[go.Scatter]:
+    """The traces of `draw_plane`; `unit` is the length of a pixel."""
     norms = np.linalg.norm(plane, axis=0)
     angles = np.degrees(np.arctan2(plane[1], plane[0]))
     lines = [
@@ -185,7 +202,7 @@ def _labels(plane: Plane, norms: Float[np.ndarray, " feats"], unit: float) -> li
     return labels
 
 
-def _axes(fig: go.Figure, limit: float, place: dict[str, int], bottom: bool, left: bool) -> None:
+def square_axes(fig: go.Figure, place: dict[str, int], limit: float, bottom: bool, left: bool) -> None:
     """A square frame with three ticks where it is outermost, the axes through the origin, the circle of norm 1."""
     step = 10 ** np.floor(np.log10(0.8 * limit))
     step *= max(factor for factor in (1, 2, 5) if factor * step <= 0.8 * limit)
@@ -198,7 +215,8 @@ def _axes(fig: go.Figure, limit: float, place: dict[str, int], bottom: bool, lef
     outer = dict(showticklabels=left, ticks="outside" if left else "")
     fig.update_yaxes(**common, **outer, **place, scaleanchor=anchor, constraintoward="top")
     if limit > 1:
-        fig.add_shape(type="circle", x0=-1, x1=1, y0=-1, y1=1, line=dict(color="#a9adb6", dash="dot", width=1), **place)
+        line = dict(color="#9a9fa9", dash="dot", width=1)
+        fig.add_shape(type="circle", x0=-1, x1=1, y0=-1, y1=1, line=line, layer="below", **place)
 
 
 def _name_axes(fig: go.Figure, smallest: float) -> None:
@@ -209,7 +227,7 @@ def _name_axes(fig: go.Figure, smallest: float) -> None:
     fig.add_annotation(x=0, y=0.5, xshift=-36, xanchor="right", text="hidden dimension 1", textangle=-90, **common)
 
 
-def _describe(planes: list[Plane], names: list[str]) -> str:
+def _describe(planes: Planes, names: list[str]) -> str:
     """Alt text: how many features each panel shows at full length, and the angles between neighbours."""
     parts = []
     for plane, name in list(zip(planes, names, strict=True))[:12]:

@@ -1,0 +1,67 @@
+"""What every figure owes its reader: a title, an alt text, one look, nothing from the network, no LaTeX."""
+
+import json
+from collections.abc import Callable
+
+import plotly.graph_objects as go
+import pytest
+import torch as t
+from part31_superposition_and_saes import utils
+
+from plotly_utils import CARD
+
+
+def weights(*shape: int) -> t.Tensor:
+    return t.randn(*shape, generator=t.Generator().manual_seed(0)).requires_grad_()
+
+
+FIGURES: dict[str, Callable[[], go.Figure]] = {
+    "plot_features_in_2d": lambda: utils.plot_features_in_2d(weights(8, 2, 5)),
+    "plot_relu_in_two_bases": utils.plot_relu_in_two_bases,
+    "plot_polysemanticity_and_superposition": utils.plot_polysemanticity_and_superposition,
+    "plot_sparsity_and_importance": utils.plot_sparsity_and_importance,
+    "plot_feature_as_direction": utils.plot_feature_as_direction,
+}
+
+
+def test_every_figure_of_the_door_is_here():
+    assert set(FIGURES) == {name for name in utils.__all__ if name.startswith("plot_")}
+
+
+@pytest.fixture(params=FIGURES)
+def fig(request):
+    return FIGURES[request.param]()
+
+
+def test_title_and_alt_text_are_there_and_differ(fig):
+    title, alt = fig.layout.title.text, fig.layout.meta["alt"]
+    assert len(title) > 20 and len(alt) > 60 and title != alt
+
+
+def test_it_brings_its_own_background_and_sets_no_other(fig):
+    assert fig.layout.template.layout.paper_bgcolor == CARD
+    assert fig.layout.paper_bgcolor is None and fig.layout.font.color is None
+
+
+def test_nothing_comes_from_the_network_and_nothing_is_latex(fig):
+    text = fig.to_json()
+    assert "http" not in text and "$" not in text
+
+
+def test_it_stays_small(fig):
+    assert len(fig.to_json()) < 150_000
+
+
+def test_every_axis_that_shows_numbers_has_a_name_somewhere(fig):
+    """On the axis itself, or once for all panels beside them."""
+    layout = json.loads(fig.to_json())["layout"]
+    beside = any("hidden dimension" in note.get("text", "") for note in layout.get("annotations", []))
+    named = [axis.get("title", {}).get("text") for key, axis in layout.items() if key[1:].startswith("axis")]
+    assert beside or sum(map(bool, named)) >= 2
+
+
+def test_drawing_leaves_the_random_state_and_the_tensor_alone():
+    W = weights(2, 2, 5)
+    before, state = W.detach().clone(), t.get_rng_state()
+    utils.plot_features_in_2d(W)
+    assert t.equal(W, before) and t.equal(t.get_rng_state(), state) and W.grad is None
