@@ -13,8 +13,9 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from traitlets import List, Type
+from traitlets import default
 
+from .console import Interrupted, UsageError
 from .paths import PART, ROOT
 
 BUILD = ROOT / "build"
@@ -22,14 +23,6 @@ KIND = "_solutions.ipynb"
 CELL_SECONDS = 600  # a cell that takes longer is stopped
 CLAIM_FAILED = "ClaimFailed"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-
-
-class UsageError(ValueError):
-    """What the user asked for cannot be done; the message says what can."""
-
-
-class Interrupted(Exception):
-    """Somebody pressed Ctrl-C while a notebook ran."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +67,14 @@ class Execution:
 class _OwnSpecs(KernelSpecManager):
     """Finds no installed kernel, so that "python3" is this very interpreter and not what a user has registered."""
 
-    kernel_dirs: list[str] = List([])  # type: ignore[assignment]
+    def _kernel_dirs_default(self) -> list[str]:
+        return []
 
 
 class _OwnKernel(AsyncKernelManager):
-    kernel_spec_manager_class = Type(_OwnSpecs)
+    @default("kernel_spec_manager")
+    def _kernel_spec_manager_default(self) -> KernelSpecManager:
+        return _OwnSpecs(parent=self)
 
 
 def first_line(cell: Any) -> str:
@@ -170,17 +166,28 @@ def _run(client: NotebookClient, environment: dict[str, str], cell_seconds: int)
     """Execute; what stopped it in one line, or nothing."""
     try:
         client.execute(env=environment)
-    except CellTimeoutError:
-        return f"time-out: the cell did not end within {cell_seconds} s"
-    except CellExecutionError as error:
-        return f"{error.ename}: {plain(error.evalue)}"
-    except DeadKernelError:
+    except Exception as error:
         if hasattr(client, "_async_cleanup_kernel_future"):  # nbclient met Ctrl-C and took the kernel down itself
             raise Interrupted from None
-        return "the kernel died while this cell ran (out of memory, or a crash in compiled code)"
-    except RuntimeError as error:
-        return f"the kernel did not start: {error}"
+        return _explain(error, cell_seconds)
     return ""
+
+
+def _explain(error: Exception, cell_seconds: int) -> str:
+    """What stopped a notebook, in one line.
+
+    Raises:
+        Exception: `error` itself, if it is none that a notebook can cause.
+    """
+    if isinstance(error, CellTimeoutError):
+        return f"time-out: the cell did not end within {cell_seconds} s"
+    if isinstance(error, CellExecutionError):
+        return f"{error.ename}: {plain(error.evalue)}"
+    if isinstance(error, DeadKernelError):
+        return "the kernel died while this cell ran (out of memory, or a crash in compiled code)"
+    if isinstance(error, RuntimeError | OSError):
+        return f"the kernel did not start: {error}"
+    raise error
 
 
 def kernel_environment(seed: int, threads: int | None) -> dict[str, str]:

@@ -12,13 +12,15 @@ import kaleido
 from choreographer.browsers.chromium import Chromium
 from PIL import Image
 
+from .console import ToolError
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 WIDTH, HEIGHT = 900, 450  # of a figure that does not say, in px
 NOBODY = "http://127.0.0.1:9"  # a proxy that does not answer: the browser reaches nothing but files
 
 
-class PictureError(RuntimeError):
-    """A figure could not be drawn."""
+class PictureError(ToolError):
+    """The browser does not draw."""
 
 
 def find_browser() -> tuple[str | None, str]:

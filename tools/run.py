@@ -14,7 +14,8 @@ from typing import Any
 import nbformat
 
 from . import gallery, outputs, pictures
-from .execute import BUILD, CELL_SECONDS, Execution, Interrupted, UsageError, execute, seed_number, select
+from .console import exit_status, print_table
+from .execute import BUILD, CELL_SECONDS, Execution, execute, seed_number, select
 from .paths import PART
 from .ticker import Ticker
 
@@ -27,25 +28,25 @@ def run(paths: Sequence[Path], seed: int, build: Path = BUILD, cell_seconds: int
     build.mkdir(parents=True, exist_ok=True)
     for path in paths:
         (build / path.name).unlink(missing_ok=True)  # a result of an earlier run must not be taken for one of this
-    print(f"{len(paths)} notebooks, seed {seed}", flush=True)
+    print(f"seed {seed}: {', '.join(path.stem for path in paths)}", flush=True)
     executions = []
     for path in paths:
-        executions.append(execute_shown(path, seed, cell_seconds, path.parent))
+        executions.append(execute_shown(path, seed, path.parent, cell_seconds))
         write(executions[-1], seed, build)
     figures = [figure for one in executions for figure in outputs.figures(one.notebook, _stem(one))]
     note, undrawn = show_figures(figures, build)
     for one in executions:
         write(one, seed, build)  # again, with the pictures
-    print_table([row(one) for one in executions])
+    print_table(HEADER, [row(one) for one in executions])
     return report(executions, figures, undrawn, note)
 
 
-def execute_shown(path: Path, seed: int, cell_seconds: int, folder: Path, threads: int | None = None) -> Execution:
+def execute_shown(path: Path, seed: int, folder: Path, cell_seconds: int = CELL_SECONDS) -> Execution:
     """Execute a notebook and show how far it is."""
     count = len(nbformat.read(path, as_version=4).cells)
     with Ticker(path.stem) as ticker:
         one = execute(
-            path, seed, cell_seconds, folder, threads,
+            path, seed, cell_seconds, folder,
             on_cell=lambda number, line: ticker.show(f"cell {number} of {count}: {line}"),
         )  # fmt: skip
     print(f"{path.stem}  {one.seconds:6.1f} s  {status(one)}", flush=True)
@@ -108,15 +109,6 @@ def row(one: Execution) -> tuple[str, ...]:
     return _stem(one), cells, f"{one.seconds:.1f}", shown, f"{sum(c['holds'] for c in claims)}/{total}", status(one)
 
 
-def print_table(rows: Sequence[tuple[str, ...]], header: tuple[str, ...] = HEADER) -> None:
-    """Columns as wide as they need to be."""
-    widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
-    print()
-    for line in (header, tuple("-" * width for width in widths), *rows):
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
-    print()
-
-
 def report(
     executions: Sequence[Execution], figures: Sequence[outputs.Figure], undrawn: Sequence[str], note: str
 ) -> int:
@@ -150,15 +142,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=PART, help=argparse.SUPPRESS)
     parser.add_argument("--build", type=Path, default=BUILD, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
-    try:
-        paths = select(options.folder, options.notebook)
-        return run(paths, seed_number(options.seed), options.build, options.cell_seconds)
-    except UsageError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (Interrupted, KeyboardInterrupt):
-        print("interrupted", file=sys.stderr)
-        return 130
+    return exit_status(
+        lambda: run(
+            select(options.folder, options.notebook), seed_number(options.seed), options.build, options.cell_seconds
+        )
+    )
 
 
 if __name__ == "__main__":
