@@ -1,1 +1,22 @@
-"""Tests that a learner calls, one an exercise."""
+"""Tests that a learner calls, one an exercise: each takes what was written and says what is wrong with it.
+
+This file is a door: the tests are in `checks`, by subject; what they share is in `checking`. `REGISTRY` lists them for
+graders in the order of the course: name -> test, exercise, and what it takes.
+"""
+
+from .checking.outcome import Outcome, TestFailed
+from .checking.runner import LearnerTest, registry
+from .checks.batches import test_generate_batch
+from .checks.toy_models import test_calculate_loss, test_model
+
+REGISTRY = registry(test_model, test_generate_batch, test_calculate_loss)
+
+__all__ = [
+    "REGISTRY",
+    "LearnerTest",
+    "Outcome",
+    "TestFailed",
+    "test_calculate_loss",
+    "test_generate_batch",
+    "test_model",
+]
