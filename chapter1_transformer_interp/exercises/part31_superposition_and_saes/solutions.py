@@ -3,7 +3,14 @@
 This file is a door: each name is written in the section that teaches it.
 """
 
-from .sections.s1_toy_models import ToyModel, ToyModelConfig, constant_lr, cosine_decay_lr, linear_lr
+from .sections.s1_toy_models import (
+    ToyModel,
+    ToyModelConfig,
+    constant_lr,
+    cosine_decay_lr,
+    linear_lr,
+    warmup_linear_lr,
+)
 
 __all__ = [
     "ToyModel",
@@ -11,4 +18,5 @@ __all__ = [
     "constant_lr",
     "cosine_decay_lr",
     "linear_lr",
+    "warmup_linear_lr",
 ]

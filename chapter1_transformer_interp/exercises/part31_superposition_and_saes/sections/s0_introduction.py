@@ -70,7 +70,7 @@ MAIN = __name__ == "__main__"
 
 # %% figure="question_1_privileged_basis" role="answer-figure"
 if MAIN:
-    utils.plot_privileged_basis()
+    utils.plot_relu_in_two_bases()
 
 # %% [markdown] figure="question_1_privileged_basis" role="answer"
 # A basis is **privileged** if the computation treats its directions differently from other directions. You notice it by
@@ -123,7 +123,7 @@ if MAIN:
 
 # %% figure="question_2_superposition" role="answer-figure"
 if MAIN:
-    utils.plot_superposition_and_polysemanticity()
+    utils.plot_polysemanticity_and_superposition()
 
 # %% [markdown] figure="question_2_superposition" role="answer"
 # A neuron is **polysemantic** if it answers to several features. A layer is in **superposition** if it represents more
@@ -141,7 +141,7 @@ if MAIN:
 
 # %% figure="question_3_sparsity" role="answer-figure"
 if MAIN:
-    utils.plot_collisions(n_features=5)
+    utils.plot_sparsity_and_importance()
 
 # %% [markdown] figure="question_3_sparsity" role="answer"
 # **Importance** says how much the loss suffers when the feature is reconstructed badly. In our toy models it is a weight in the loss;
@@ -152,8 +152,8 @@ if MAIN:
 #
 # More sparsity gives **more** polysemantic neurons. Interference hurts only while two features that share directions are present
 # at once. Given that one of $n$ independent features is on, another is on too with probability $1 - (1-p)^{n-1}$. At
-# $n = 5$ that is 0.94 for $p = 0.5$ and 0.08 for $p = 0.02$. What sharing gains does not shrink as fast: a feature that would be
-# lost whenever it occurs is now kept nearly every time it occurs.
+# $n = 5$ that is 0.94 for $p = 0.5$ and 0.08 for $p = 0.02$. So what sharing costs falls like $p^2$ (two features must meet), and what it
+# gains falls like $p$ only (a feature that would be lost is kept whenever it occurs). Below some $p$, sharing wins.
 
 # %% [markdown]
 # **Question 4.** How would you define a feature?

@@ -63,7 +63,7 @@ if MAIN:
 # independent models, trained side by side in one batched computation. In shapes, `batch` comes first, then `inst`,
 # then the features (`feats`) or hidden dimensions (`d_hidden`).
 #
-# The next cell is given: three learning-rate schedules, of the form `(step, steps) -> factor`, and the sizes of a model. Two of the
+# The next cell is given: four learning-rate schedules, of the form `(step, steps) -> factor`, and the sizes of a model. Two of the
 # fields count pairs of correlated features; they stay 0 until you need them.
 
 
@@ -81,6 +81,11 @@ def linear_lr(step: int, steps: int) -> float:
 def cosine_decay_lr(step: int, steps: int) -> float:
     """Factor on the learning rate along a quarter of a cosine: 1 at step 0, 0 at the last step, `steps - 1`."""
     return float(np.cos(np.pi / 2 * step / (steps - 1))) if steps > 1 else 1.0
+
+
+def warmup_linear_lr(step: int, steps: int, warmup: float = 0.2) -> float:
+    """Factor on the learning rate: `linear_lr`, times a rise from 0 to 1 over the first share `warmup` of the steps."""
+    return min(1.0, (step + 1) / (warmup * steps)) * linear_lr(step, steps)
 
 
 @dataclass
@@ -310,3 +315,133 @@ if MAIN:
 # No parameter is shared between instances, so the gradient of a sum of losses is, for each instance, the gradient of its own loss. A mean
 # over 64 instances would divide every gradient by 64: plain gradient descent would train each model 64 times more slowly, and the result of one model would
 # depend on how many others happen to stand beside it. Adam divides by the gradient's size and would hardly notice, until the gradients come near its $\epsilon$.
+
+# %% [markdown]
+# ## Experiment: five features, two dimensions, eight sparsities
+#
+# Five features have to share a plane. Feature 0 is the most important, and each next one matters 0.9 times as much. Train the
+# same model at eight feature probabilities, from dense data ($p = 1$, every feature on in every row) to sparse
+# ($p = 0.02$). Only the sparsity differs.
+#
+# One run proves little: training starts at random, and it does not always end in the best solution there is. So train 8
+# copies at each probability, 64 models in all, and draw the copy with the lowest loss. The learning rate is high, with a
+# warm-up: high to shake a model out of a poor solution, warmed up so that the first steps do not break what they start from.
+#
+# **Before you run it**, write down three guesses:
+#
+# 1. With dense data, which features does the model keep, and at which angle?
+# 2. With very sparse data, how many features does it keep, and how do they lie?
+# 3. On the way from one to the other, it will at some point keep exactly four. How would you place four?
+
+# %% figure="five_in_two"
+if MAIN:
+    n_copies = 8  # models at each feature probability
+    probabilities = 50.0 ** -t.linspace(0, 1, 8)  # from 1 down to 0.02
+    generator = t.Generator(device).manual_seed(utils.seed)
+
+    model = ToyModel(
+        ToyModelConfig(n_inst=8 * n_copies, n_features=5, d_hidden=2),
+        feature_probability=probabilities.repeat_interleave(n_copies)[:, None],
+        importance=0.9 ** t.arange(5),
+        generator=generator,
+    )
+    model.optimize(batch_size=256, steps=2_000, lr=0.2, lr_scale=warmup_linear_lr, generator=generator)
+
+    with t.no_grad():
+        batch = model.generate_batch(20_000, generator=generator)  # rows on which the copies are compared
+        loss = (model.importance * (model(batch) - batch) ** 2).mean(dim=(0, 2))
+    best = loss.reshape(8, n_copies).argmin(dim=1) + n_copies * t.arange(8, device=device)
+    utils.plot_features_in_2d(
+        model.W[best],
+        title="As features get rarer, the plane holds two of them, then four, then five",
+        subplot_titles=[f"p = {p:.3f}" for p in probabilities],
+        n_rows=2,
+    )
+
+# %% [markdown] figure="five_in_two" role="see"
+# - **p = 1**: two arrows of length 1 at a right angle, features 0 and 1. The other three stay at the origin. With dense data
+#   two features on one direction would disturb each other all the time, so the model keeps as many as it has dimensions, and
+#   takes the most important.
+# - **p = 0.33**: four arrows in two **antipodal pairs**. Two features that point in opposite directions share one dimension: when
+#   only one is on, the output of the other is pushed below zero and the ReLU removes it. It goes wrong only if both are on.
+# - **p = 0.061 and below**: five arrows at equal angles, a **pentagon**. Now each feature disturbs its neighbours even when it is
+#   alone ($\cos 72° = 0.31$). Look at the lengths: they are above 1. The bias has become negative, so that small interference
+#   stays below zero, and the weights make up for what the bias takes away.
+#
+# That is superposition: five features in two dimensions, at the price of interference, because the price is seldom paid.
+# Between p = 1 and p = 0.33 you meet models that keep three features: one antipodal pair, and one feature with a direction of
+# its own.
+
+# %% tags=["claim"]
+if MAIN:
+    W = model.W.detach().reshape(8, n_copies, 2, 5)
+    b_final = model.b_final.detach().reshape(8, n_copies, 5)
+    norms = W.norm(dim=2)  # [density copy feats]
+    n_kept = (norms > 0.5).sum(dim=-1)  # [density copy]
+
+    off_by = (norms[0, :, :2] - 1).abs().amax(dim=-1)
+    dropped = norms[0, :, 2:].amax(dim=-1)
+    cosine = (W[0, :, :, 0] * W[0, :, :, 1]).sum(dim=1).abs()
+    keeps_the_first_two = (off_by <= 0.02) & (dropped < 0.3)
+    utils.claim(
+        1,
+        "dense features: the two most important get orthogonal unit vectors, the others next to nothing",
+        [
+            utils.Measured("|norm - 1| of features 0 and 1, median copy", off_by.median(), at_most=0.02),
+            utils.Measured("largest norm of the others, median copy", dropped.median(), at_most=0.3),
+            utils.Measured("|cosine| between features 0 and 1, median copy", cosine.median(), at_most=0.05),
+            utils.Measured("copies of 8 that keep exactly features 0 and 1", keeps_the_first_two.sum(), at_least=6),
+        ],
+        source="TMS, 'Demonstrating Superposition'",
+    )
+
+# %% tags=["claim"]
+if MAIN:
+    angles = t.atan2(W[:, :, 1], W[:, :, 0]).sort(dim=-1).values  # [density copy feats], radians
+    gaps = t.cat([angles[..., 1:], angles[..., :1] + 2 * t.pi], dim=-1) - angles
+    off_72 = (gaps.rad2deg() - 72).abs().amax(dim=-1)
+    is_pentagon = (n_kept == 5) & (off_72 <= 5)
+
+    unit = W / norms[:, :, None].clamp_min(1e-9)
+    cosines = einops.einsum(unit, unit, "density copy d i, density copy d j -> density copy i j")
+    both_kept = (norms[..., :, None] > 0.5) & (norms[..., None, :] > 0.5)
+    n_antipodal = ((cosines < -0.9) & both_kept).sum(dim=(-2, -1)) / 2
+    two_pairs = (n_kept == 4) & (n_antipodal == 2)
+
+    median_kept = n_kept.double().median(dim=1).values
+    utils.claim(
+        2,
+        "as p falls the number of features kept rises: 2, then 4 as antipodal pairs, then 5 as a pentagon",
+        [
+            utils.Measured("steps down in the median number kept, of 7", (median_kept.diff() < 0).sum(), at_most=0),
+            utils.Measured("median number kept at p = 1", median_kept[0], at_least=2, at_most=2),
+            utils.Measured("median number kept at p = 0.33", median_kept[2], at_least=4, at_most=4),
+            utils.Measured("copies of 8 with two antipodal pairs at p = 0.33", two_pairs[2].sum(), at_least=6),
+            utils.Measured("copies of 8 in a pentagon, gaps within 5°, at p = 0.061", is_pentagon[5].sum(), at_least=6),
+            utils.Measured("copies of 8 in a pentagon, gaps within 5°, at p = 0.035", is_pentagon[6].sum(), at_least=6),
+        ],
+        source="TMS, 'Demonstrating Superposition'",
+    )
+
+# %% tags=["claim"]
+if MAIN:
+    total = (W**2).sum(dim=(2, 3)).median(dim=1).values  # [density], median of ‖W‖²_F over the copies
+    utils.claim(
+        3,
+        "squared norms add up to the number of features while those are orthogonal or antipodal, and to more in a pentagon",
+        [
+            utils.Measured("‖W‖²_F at p = 1, two features", total[0], at_least=1.95, at_most=2.05),
+            utils.Measured("‖W‖²_F at p = 0.33, four features", total[2], at_least=3.95, at_most=4.15),
+            utils.Measured("‖W‖²_F at p = 0.061, five features", total[5], at_least=5.9, at_most=6.7),
+            utils.Measured("‖W‖²_F at p = 0.035, five features", total[6], at_least=5.9, at_most=6.7),
+            utils.Measured("mean bias at p = 0.035", b_final[6].mean(), at_most=-0.1),
+        ],
+        source="TMS, 'The Geometry of Superposition'",
+    )
+
+# %% [markdown]
+# ### Counting features by $\lVert W \rVert_F^2$
+#
+# $\lVert W \rVert_F^2 = \sum_i \lVert W_i \rVert^2$ is often read as "the number of features represented". It is 2.0 where the model keeps two
+# features and about 4.1 where it keeps four. In the pentagon it is between 5.9 and 6.7, with five features: the bias is negative, the
+# columns are longer than 1 to make up for it, and the sum counts too many. Use it as a rough count, and count columns when it matters.
