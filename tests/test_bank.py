@@ -3,8 +3,8 @@
 from collections import Counter
 
 import pytest
-
 from part31_superposition_and_saes import tests as learners_tests
+
 from tests.bank import Entry, answers
 
 TESTS = {test.exercise: test for test in learners_tests.REGISTRY.values()}

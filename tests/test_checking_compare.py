@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch as t
-
 from part31_superposition_and_saes.checking.compare import (
     Mistake,
     compare,

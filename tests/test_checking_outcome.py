@@ -7,7 +7,6 @@ import textwrap
 import nbformat
 import pytest
 from nbclient import NotebookClient
-
 from part31_superposition_and_saes import tests as learners_tests
 from part31_superposition_and_saes.checking.outcome import (
     MAX_CHARACTERS,
@@ -21,6 +20,7 @@ from part31_superposition_and_saes.checking.outcome import (
 )
 from part31_superposition_and_saes.checking.raised import MAX_TEXT, explain_exception, unsolved_exercise
 from part31_superposition_and_saes.solutions import ToyModel
+
 from tests.bank.forward import BiasAfterRelu
 
 

@@ -6,11 +6,10 @@ import sys
 import numpy as np
 import pytest
 import torch as t
-from torch.nn import functional as F
-
 from part31_superposition_and_saes import tests as learners_tests
 from part31_superposition_and_saes.checking.sandbox import MAX_PRINTED, TorchFunctions, sandbox
 from part31_superposition_and_saes.solutions import ToyModel
+from torch.nn import functional as F
 
 
 def global_state() -> dict[str, object]:

@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy import stats
-
 from part31_superposition_and_saes.checking.outcome import Failure
 from part31_superposition_and_saes.checking.sparse_batch import Law, check_batch
 from part31_superposition_and_saes.checking.statistics import (
@@ -21,6 +19,7 @@ from part31_superposition_and_saes.checking.statistics import (
     uniform_cdf,
 )
 from part31_superposition_and_saes.checks.batches import PROBABILITIES, ROWS
+from scipy import stats
 
 P = np.array(PROBABILITIES)
 N = 2 * ROWS

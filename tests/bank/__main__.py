@@ -15,7 +15,6 @@ from functools import partial
 from statistics import median
 
 import torch as t
-
 from part31_superposition_and_saes.tests import REGISTRY
 
 from . import Entry, answers

@@ -2,9 +2,8 @@
 
 import einops
 import torch as t
-from torch.nn import functional as F
-
 from part31_superposition_and_saes.solutions import ToyModel
+from torch.nn import functional as F
 
 from . import right, wrong
 

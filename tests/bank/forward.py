@@ -2,10 +2,9 @@
 
 import einops
 import torch as t
+from part31_superposition_and_saes.solutions import ToyModel
 from torch import nn
 from torch.nn import functional as F
-
-from part31_superposition_and_saes.solutions import ToyModel
 
 from . import right, wrong
 

@@ -4,7 +4,6 @@ import random
 
 import numpy as np
 import torch as t
-
 from part31_superposition_and_saes.solutions import ToyModel
 
 from . import right, wrong

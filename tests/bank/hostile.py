@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch as t
-
 from part31_superposition_and_saes import solutions
 from part31_superposition_and_saes.tests import REGISTRY
 

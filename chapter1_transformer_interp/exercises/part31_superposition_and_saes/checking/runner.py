@@ -114,8 +114,8 @@ class Trial:
                 raise
             contrast = f"Right for {self._first_case}, wrong for {text}."
             if suspect and failure.diagnosis in _UNSPECIFIC:
-                text = (contrast, suspect[1], failure.headline, *failure.details)
-                raise Failure(suspect[0], *text) from failure.__cause__
+                lines = (contrast, suspect[1], failure.headline, *failure.details)
+                raise Failure(suspect[0], *lines) from failure.__cause__
             raise Failure(failure.diagnosis, failure.headline, *failure.details, contrast) from failure.__cause__
         if self._first_case is None:
             self._first_case = text
@@ -160,9 +160,9 @@ class LearnerTest:
             message = failed_message(self.exercise, failure)
             passed, diagnosis, cause = False, failure.diagnosis, failure.__cause__
         except Exception as error:  # whatever an answer does to the test itself, it must not pass
-            failure = Failure("test-broke", *explain_exception("this test, reading your answer,", error).args[1:])
-            message = failed_message(self.exercise, failure)
-            passed, diagnosis, cause = False, failure.diagnosis, error
+            broken = Failure("test-broke", *explain_exception("this test, reading your answer,", error).args[1:])
+            message = failed_message(self.exercise, broken)
+            passed, diagnosis, cause = False, broken.diagnosis, error
         return Outcome(self.exercise, passed, diagnosis, message, time.perf_counter() - start), cause
 
     def _check_kind(self, answer: Any) -> None:

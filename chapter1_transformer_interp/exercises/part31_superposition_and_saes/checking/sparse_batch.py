@@ -112,7 +112,7 @@ def _check_shared_by_rows(batch: np.ndarray, is_on: np.ndarray, probability: np.
     if chance.sum() < 2 or is_on.all() or not is_on.any():
         return
     halves = [(rows, on, on.any(0)) for rows, on in zip(np.split(batch, 2), np.split(is_on, 2), strict=True)]
-    same_mask = all((on.all(0) | ~ever)[chance].all() for _, on, ever in halves)
+    same_mask = all(np.asarray(on.all(0) | ~ever)[chance].all() for _, on, ever in halves)
     # The largest magnitude of a feature in a call is also its smallest one.
     highest = [rows.max(0)[ever] for rows, _, ever in halves]
     lowest = [np.where(on, rows, np.inf).min(0)[ever] for rows, on, ever in halves]

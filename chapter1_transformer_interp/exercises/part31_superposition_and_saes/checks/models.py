@@ -42,7 +42,7 @@ LEADING_AXES = ("leading-axes", "In [... inst feats] the dots are any number of 
 
 def make_pair(trial: Trial, model_class: Any, sizes: Sizes) -> tuple[Any, solutions.ToyModel]:
     """A learner's model and the reference, with probabilities and importances that differ in every place."""
-    arguments = {
+    arguments: dict[str, Any] = {
         "feature_probability": trial.uniform(sizes.inst, sizes.feats, low=0.1, high=0.9),
         "importance": trial.uniform(sizes.inst, sizes.feats, low=0.2, high=2.0),
     }
@@ -52,10 +52,10 @@ def make_pair(trial: Trial, model_class: Any, sizes: Sizes) -> tuple[Any, soluti
 
 def check_parameter(model: nn.Module, name: str, axes: str, shape: tuple[int, ...]) -> None:
     """Check that a parameter of a learner's model is there, registered, and of the right shape."""
-    value = getattr(model, name, None)
+    value: Any = getattr(model, name, None)
     if value is None:
         raise Failure("missing-parameter", f"the model has no {name}.", f"Make self.{name} an nn.Parameter ({axes}).")
-    if not is_tensor(value) or dict(model.named_parameters()).get(name) is not value:
+    if not is_tensor(value) or all(one is not value for one in model.parameters()):
         kind = "a plain tensor" if is_tensor(value) else f"of type {type(value).__name__}"
         advice = f"Write self.{name} = nn.Parameter(...), after super().__init__(): only then does Adam train it."
         raise Failure("not-a-parameter", f"{name} is {kind}, no parameter of the model.", advice)
