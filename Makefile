@@ -50,7 +50,7 @@ run: $(VENV)/.installed
 	@$(PY) -m tools.run --seed '$(SEED)' --notebook '$(NB)'
 
 test: $(VENV)/.installed-test
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -rs -n $(WORKERS)
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -rs -n $(WORKERS) --dist loadgroup
 
 notebooks: $(VENV)/.installed
 	@$(PY) -m tools.build

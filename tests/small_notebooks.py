@@ -47,7 +47,8 @@ def claim(number: int, value: float | str) -> Any:
 
 
 def figure(name: str = "", width: int = 500, meta: object = ALT) -> Any:
-    return code(FIGURE.format(width=width, meta=meta), **({"figure": name} if name else {}))
+    source = FIGURE.format(width=width, meta=meta)
+    return code(source, figure=name) if name else code(source)
 
 
 def write(path: Path, *cells: Any, **part31: Any) -> Path:

@@ -95,7 +95,7 @@ def test_the_kernel_runs_in_the_folder_of_the_notebook(good: SimpleNamespace) ->
 
 def test_with_a_browser_the_page_and_the_notebook_show_pictures(good: SimpleNamespace, browser: str) -> None:
     page = (good.folder / "build" / "figures.html").read_text()
-    assert page.count('src="data:image/png;base64,') == 2
+    assert page.count('src="data:image/png;base64,') == page.count('<img width="500"') == 2
     assert "<script" not in page and "interactive" not in page
     assert 'alt="Two bars: b is &quot;three&quot; times a"' in page
     assert page.count("no alt text") == 1

@@ -55,7 +55,7 @@ def measure(path: Path, seed: int) -> tuple[list[Row], list[str]]:
             "statement": claim["statement"],
             "source": claim["source"],
             "holds": claim["holds"],
-            "measured": claim["measured"],
+            "measured": [_numbers(one) for one in claim["measured"]],
         }
         for claim in outputs.claims(one.notebook)
     ]
@@ -124,24 +124,24 @@ def table(content: dict[str, Any]) -> list[tuple[str, ...]]:
 
 def _margin(measured: dict[str, Any]) -> float:
     """A margin as a number that sorts; a value that is no number is worst of all."""
-    margin = measured["margin"]
-    return margin if isinstance(margin, int | float) and math.isfinite(margin) else -math.inf
+    return -math.inf if measured["margin"] is None else measured["margin"]
 
 
 def write_json(content: dict[str, Any], file: Path) -> None:
-    """A line for each claim and seed, so that differences can be read; NaN and infinity become null, as JSON wants."""
-    text = json.dumps(_finite(content["runs"]), indent=1, ensure_ascii=False)
-    rows = ",\n".join(json.dumps(_finite(row), ensure_ascii=False, allow_nan=False) for row in content["claims"])
+    """A line for each claim and seed, so that differences can be read."""
+    runs = json.dumps(content["runs"], indent=1, ensure_ascii=False)
+    rows = ",\n".join(json.dumps(row, ensure_ascii=False, allow_nan=False) for row in content["claims"])
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f'{{\n"runs": {text},\n"claims": [\n{rows}\n]\n}}\n', encoding="utf-8")
+    file.write_text(f'{{\n"runs": {runs},\n"claims": [\n{rows}\n]\n}}\n', encoding="utf-8")
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _numbers(measured: dict[str, Any]) -> dict[str, Any]:
+    """A measurement with None for what is no finite number; the kernel sends those as text ("nan", "inf")."""
+
+    def number(value: Any) -> float | None:
+        return value if isinstance(value, int | float) and math.isfinite(value) else None
+
+    return measured | {key: number(measured[key]) for key in ("value", "margin")}
 
 
 def markdown(content: dict[str, Any]) -> str:

@@ -81,19 +81,15 @@ def write(figures: Sequence[outputs.Figure], folder: Path) -> None:
     browser, reason = pictures.find_browser()
     if not browser:
         raise FigureError(f"figures cannot be drawn: {reason}")
-    for scale in sorted({_scale(figure) for figure in figures}):
-        same = [figure for figure in figures if _scale(figure) == scale]
-        drawn = pictures.draw([figure.spec for figure in same], browser, scale)
-        for figure, png in zip(same, drawn, strict=True):
-            if isinstance(png, Exception):
-                raise FigureError(f"{figure.where}: figure {figure.name!r} could not be drawn: {png}")
-            small = pictures.shrink(png, MOST)
-            if small is None:
-                raise FigureError(
-                    f"{figure.where}: figure {figure.name!r} does not fit into {MOST:,} bytes; simplify it"
-                )
-            (folder / f"{figure.name}.png").write_bytes(small)
-            print(f"{figure.name}.png  {len(small):,} bytes")
+    drawn = pictures.draw([figure.spec for figure in figures], browser, [_scale(figure) for figure in figures])
+    for figure, png in zip(figures, drawn, strict=True):
+        if isinstance(png, Exception):
+            raise FigureError(f"{figure.where}: figure {figure.name!r} could not be drawn: {png}")
+        small = pictures.shrink(png, MOST)
+        if small is None:
+            raise FigureError(f"{figure.where}: figure {figure.name!r} does not fit into {MOST:,} bytes; simplify it")
+        (folder / f"{figure.name}.png").write_bytes(small)
+        print(f"{figure.name}.png  {len(small):,} bytes")
 
 
 def _scale(figure: outputs.Figure) -> float:

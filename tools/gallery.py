@@ -8,6 +8,7 @@ import plotly.io as pio
 from plotly.offline import get_plotlyjs
 
 from .outputs import Figure
+from .pictures import size
 
 _HEAD = """<!doctype html>
 <html lang="en">
@@ -68,7 +69,8 @@ def _picture(figure: Figure, png: bytes | Exception) -> str:
     if isinstance(png, Exception):
         return f'<p class="warning">could not be drawn: {html.escape(str(png))}</p>'
     data = base64.b64encode(png).decode()
-    return f'<img alt="{html.escape(figure.alt)}" src="data:image/png;base64,{data}">'
+    width = round(size(figure.spec)["width"])
+    return f'<img width="{width}" alt="{html.escape(figure.alt)}" src="data:image/png;base64,{data}">'
 
 
 def _interactive(figure: Figure) -> str:

@@ -39,28 +39,28 @@ def find_browser() -> tuple[str | None, str]:
     return found, "" if found else "no Chromium or Chrome was found; set BROWSER_PATH to one"
 
 
-def draw(specs: Sequence[dict[str, Any]], browser: str, scale: float = 1) -> list[bytes | Exception]:
+def draw(specs: Sequence[dict[str, Any]], browser: str, scales: Sequence[float]) -> list[bytes | Exception]:
     """Each figure as PNG, or the error that it gave.
 
     Args:
         specs: figures as plotly's JSON has them.
         browser: path of the browser.
-        scale: pixels of the picture per pixel of the figure.
+        scales: of each, pixels of the picture per pixel of the figure.
     Raises:
         PictureError: if the browser does not start.
     """
     for name in ("kaleido", "choreographer"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:
-        return asyncio.run(_draw(specs, browser, scale))
+        return asyncio.run(_draw(specs, browser, scales))
     except Exception as error:
         raise PictureError(f"{browser} does not work: {error}") from error
 
 
-async def _draw(specs: Sequence[dict[str, Any]], browser: str, scale: float) -> list[bytes | Exception]:
+async def _draw(specs: Sequence[dict[str, Any]], browser: str, scales: Sequence[float]) -> list[bytes | Exception]:
     async with kaleido.Kaleido(mathjax=False, path=browser, proxy_server=NOBODY) as session:
         drawn: list[bytes | Exception] = []
-        for spec in specs:
+        for spec, scale in zip(specs, scales, strict=True):
             try:
                 drawn.append(await session.calc_fig(_plain(spec), opts={"format": "png", "scale": scale} | size(spec)))
             except Exception as error:  # whatever one figure does must not take the others with it

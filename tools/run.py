@@ -70,7 +70,7 @@ def show_figures(figures: Sequence[outputs.Figure], build: Path) -> tuple[str, l
     drawn = None
     if browser and figures:
         try:
-            drawn = pictures.draw([figure.spec for figure in figures], browser, SCALE)
+            drawn = pictures.draw([figure.spec for figure in figures], browser, [SCALE] * len(figures))
         except pictures.PictureError as error:
             reason = str(error)
     note = f"They are interactive, drawn by plotly.js in this page, because {reason}." if reason else ""
