@@ -96,6 +96,8 @@ def test_the_table_goes_between_the_markers_of_the_readme_and_nowhere_else(tmp_p
         readme.write_text(text)
         with pytest.raises(ToolError, match="README.md needs the lines"):
             claims.write_readme(content([], [100]), readme)
+        with pytest.raises(ToolError, match="README.md needs the lines"):  # before anything runs
+            claims.claims([Path("no such notebook")], [100], 1, tmp_path / "claims.json", readme)
 
 
 def test_the_file_has_a_line_for_each_row(tmp_path: Path) -> None:

@@ -152,8 +152,8 @@ def markdown(content: dict[str, Any]) -> str:
     return "\n".join([*lines, "", f"Made by {' and '.join(f'`{command}`' for command in commands)}."])
 
 
-def write_readme(content: dict[str, Any], readme: Path) -> None:
-    """Put the table between its two markers.
+def around_table(readme: Path) -> tuple[str, str]:
+    """What stands in the README up to the first marker and from the second on, both included.
 
     Raises:
         ToolError: if the markers are not there, once each, in their order.
@@ -161,13 +161,19 @@ def write_readme(content: dict[str, Any], readme: Path) -> None:
     text = readme.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise ToolError(f"{readme.name} needs the lines {BEGIN} and {END}, once each, around the place of the table")
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    readme.write_text(f"{before}{BEGIN}\n{markdown(content)}\n{END}{after}", encoding="utf-8")
+    return text[: text.index(BEGIN) + len(BEGIN)], text[text.index(END) :]
+
+
+def write_readme(content: dict[str, Any], readme: Path) -> None:
+    """Put the table between its two markers."""
+    before, after = around_table(readme)
+    readme.write_text(f"{before}\n{markdown(content)}\n{after}", encoding="utf-8")
 
 
 def claims(paths: Sequence[Path], seeds: Sequence[int], jobs: int, file: Path, readme: Path | None) -> int:
     """Measure, write, print; returns the exit status."""
+    if readme:
+        around_table(readme)  # what is wrong with it is better said before the long run than after
     rows, problems = measure_all(paths, seeds, jobs)
     command = f'make claims SEEDS="{" ".join(map(str, seeds))}"' if list(seeds) != list(SEEDS) else "make claims"
     known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
