@@ -50,7 +50,15 @@ def torch_adam(parameters: Iterable[nn.Parameter]) -> t.optim.Adam:
     parameters = list(parameters)
     if not any(p.requires_grad for p in parameters):
         raise ValueError("the model has no parameter that requires a gradient: there is nothing to train")
+    return t.optim.Adam(parameters, fused=all(map(_can_be_fused, parameters)))
+
+
+def _can_be_fused(parameter: nn.Parameter) -> bool:
+    """Whether torch has a fused Adam for this device and dtype; it tells at the first step, so one is made."""
+    trial = nn.Parameter(t.zeros(1, dtype=parameter.dtype, device=parameter.device))
+    trial.grad = t.zeros_like(trial)
     try:
-        return t.optim.Adam(parameters, fused=True)
-    except RuntimeError:
-        return t.optim.Adam(parameters)
+        t.optim.Adam([trial], fused=True).step()
+    except (RuntimeError, TypeError):
+        return False
+    return True

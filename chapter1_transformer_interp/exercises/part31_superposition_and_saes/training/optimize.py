@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch as t
 from torch import nn
@@ -89,7 +89,7 @@ def optimize(
         report = TrainingReport(path, why, data)
         model.training_report = report  # type: ignore[assignment]
         try:
-            _loop(stepper, report, steps, log_freq, lambda step: lr * lr_scale(step, steps), on_log)
+            _loop(stepper, report, steps, log_freq, lambda step: lr * float(lr_scale(step, steps)), on_log)
         finally:
             report.seconds = time.perf_counter() - started
 
@@ -139,7 +139,6 @@ def _loop(
 
 
 def _finite_rate(rate: float, step: int) -> float:
-    rate = float(rate)
     if not math.isfinite(rate):
         raise ValueError(f"lr * lr_scale is {rate} at step {step}; lr_scale(step, steps) must return a finite number")
     return rate
@@ -151,7 +150,7 @@ def _divergence(loss: float, step: int, last_loss: float, last_step: int, lr: fl
     return f"loss became {became} by step {step}{before}. Lower lr (here lr * lr_scale is {lr:.3g}), or check the data."
 
 
-def _checked(batch_size: int, steps: int, log_freq: int, lr: float) -> tuple[int, int, int, float]:
+def _checked(batch_size: Any, steps: Any, log_freq: Any, lr: Any) -> tuple[int, int, int, float]:
     """The arguments as plain numbers.
 
     Raises:

@@ -22,6 +22,8 @@ ENOUGH = 25.0
 ACCIDENTS = 3
 # Magnitudes whose distribution is looked at.
 SORTED = 2**14
+# Rows among which copies are looked for: among many more, rows of one or two features agree by chance.
+ROWS = 2**12
 
 MEAN = {"uniform": 0.5, "half-normal": math.sqrt(2 / math.pi), "signed": 0.0}
 VARIANCE = {"uniform": 1 / 12, "half-normal": 1 - 2 / math.pi, "signed": 1 / 3}
@@ -112,6 +114,10 @@ def _magnitudes_depart(values: Float[Tensor, " on"], law: DataLaw) -> str | None
         return None
     if values.min() < low or values.max() > high:
         return "the range of magnitudes"
+    # Of many uniform numbers one lies near either end.
+    margin = (high - low) * RARE / len(values)
+    if law.magnitude != "half-normal" and (values.min() > low + margin or values.max() < high - margin):
+        return "the range of magnitudes"
     some = values[:: 1 + len(values) // SORTED]
     ordered = some.double().cpu().sort().values
     expected = t.erf(ordered / math.sqrt(2)) if law.magnitude == "half-normal" else (ordered - low) / (high - low)
@@ -131,7 +137,8 @@ def _correlated(
 
 
 def _repeated_rows(batch: Tensor) -> int:
-    """How many rows, in which anything is on, are copies of others."""
+    """How many of some thousand rows, in which anything is on, are copies of others."""
+    batch = batch[:: 1 + len(batch) // ROWS]
     columns = t.arange(1, batch[0].numel() + 1, dtype=t.float64)
     fingerprints = batch.flatten(1).double().cpu() @ columns.sqrt()
     return int((fingerprints[fingerprints != 0].sort().values.diff() == 0).sum())
@@ -142,6 +149,6 @@ def _rows_depend(score: Scores) -> bool:
     rows = len(score)
     columns = score.flatten(1).T.cpu()
     power = t.view_as_real(t.fft.rfft(columns, n=2 * rows)).square().sum((0, 2))
-    terms = t.arange(rows - 1, 0, -1) * len(columns)
-    z = t.fft.irfft(power)[1:rows] / (terms.sqrt() * columns.square().mean())
-    return _exceeds(z[terms > 16 * ENOUGH])
+    pairs = t.arange(rows - 1, 0, -1)
+    z = t.fft.irfft(power)[1:rows] / (pairs * columns.square().mean(1).square().sum()).sqrt()
+    return _exceeds(z[pairs * len(columns) > 16 * ENOUGH])

@@ -33,14 +33,14 @@ def global_state_from(generator: t.Generator | None) -> Iterator[None]:
 
 
 @contextmanager
-def all_random_states_kept() -> Iterator[None]:
+def all_random_states_kept(seed: int) -> Iterator[None]:
     """Let code that is only tried out draw from torch, NumPy and Python, always the same, and leave no trace."""
     numpy_state, python_state = np.random.get_state(), random.getstate()
     try:
         with forked_random_state():
-            t.manual_seed(0)
-            np.random.seed(0)
-            random.seed(0)
+            t.manual_seed(seed)
+            np.random.seed(seed)
+            random.seed(seed)
             yield
     finally:
         np.random.set_state(numpy_state)
