@@ -7,7 +7,7 @@ it and `make claims` collects it.
 
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, SupportsFloat
 
 from IPython.display import display
 
@@ -32,9 +32,9 @@ class Measured:
     """
 
     label: str
-    value: float
-    at_least: float | None = None
-    at_most: float | None = None
+    value: SupportsFloat  # kept as a float
+    at_least: float | int | None = None
+    at_most: float | int | None = None
 
     def __post_init__(self) -> None:
         if self.at_least is None and self.at_most is None:
@@ -44,16 +44,16 @@ class Measured:
     @property
     def margin(self) -> float:
         """Distance to the nearest bound; negative outside, NaN where the value is NaN."""
-        rooms = []
+        value, rooms = float(self.value), []
         if self.at_least is not None:
-            rooms.append(self.value - self.at_least)
+            rooms.append(value - self.at_least)
         if self.at_most is not None:
-            rooms.append(self.at_most - self.value)
+            rooms.append(self.at_most - value)
         return min(rooms)
 
     @property
     def holds(self) -> bool:
-        return math.isfinite(self.value) and self.margin >= 0
+        return math.isfinite(float(self.value)) and self.margin >= 0
 
     def __str__(self) -> str:
         needed = {
@@ -61,10 +61,10 @@ class Measured:
             (False, True): f"at most {_short(self.at_most)}",
             (True, True): f"{_short(self.at_least)} to {_short(self.at_most)}",
         }[self.at_least is not None, self.at_most is not None]
-        return f"{self.label}: {_short(self.value)} (needed: {needed}; margin {_short(self.margin)})"
+        return f"{self.label}: {_short(float(self.value))} (needed: {needed}; margin {_short(self.margin)})"
 
 
-def _short(number: float | None) -> str:
+def _short(number: float | int | None) -> str:
     return "none" if number is None else f"{number:.4g}"
 
 

@@ -2,12 +2,14 @@
 
 import ast
 import re
+import weakref
 from types import TracebackType
 from typing import Any
 
 from IPython.core.getipython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 
+_INSTALLED: "weakref.WeakSet[InteractiveShell]" = weakref.WeakSet()
 _EXERCISE = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -90,9 +92,9 @@ class _Handler:
 def continue_past_unsolved() -> None:
     """Install the handler in the running notebook. Every other error stays an error. Does nothing outside IPython."""
     shell = get_ipython()
-    if shell is None or getattr(shell, "_part31_unsolved", None) is not None:
+    if shell is None or shell in _INSTALLED:
         return
     handler = _Handler(shell)
-    shell._part31_unsolved = handler
+    _INSTALLED.add(shell)
     shell.set_custom_exc((NotImplementedError, NameError, AssertionError), handler.on_error)
     shell.events.register("post_run_cell", handler.after_cell)
