@@ -324,8 +324,9 @@ if MAIN:
 # ($p = 0.02$). Only the sparsity differs.
 #
 # One run proves little: training starts at random, and it does not always end in the best solution there is. So train 8
-# copies at each probability, 64 models in all, and draw the copy with the lowest loss. The learning rate is high, with a
-# warm-up: high to shake a model out of a poor solution, warmed up so that the first steps do not break what they start from.
+# copies at each probability, 64 models in all, and draw the copy with the lowest loss. The batches are small and the learning
+# rate is high: the noise frees a model that has started on a poor arrangement. The rate is warmed up, because at full height
+# from the first step it switches outputs of the sparse models off for good.
 #
 # **Before you run it**, write down three guesses:
 #
@@ -340,12 +341,12 @@ if MAIN:
     generator = t.Generator(device).manual_seed(utils.seed)
 
     model = ToyModel(
-        ToyModelConfig(n_inst=8 * n_copies, n_features=5, d_hidden=2),
+        ToyModelConfig(n_inst=8 * n_copies, n_features=5, d_hidden=2, init_scale=0.3),
         feature_probability=probabilities.repeat_interleave(n_copies)[:, None],
         importance=0.9 ** t.arange(5),
         generator=generator,
     )
-    model.optimize(batch_size=256, steps=2_000, lr=0.2, lr_scale=warmup_linear_lr, generator=generator)
+    model.optimize(batch_size=256, steps=3_000, lr=0.15, lr_scale=warmup_linear_lr, generator=generator)
 
     with t.no_grad():
         batch = model.generate_batch(20_000, generator=generator)  # rows on which the copies are compared
@@ -379,18 +380,16 @@ if MAIN:
     norms = W.norm(dim=2)  # [density copy feats]
     n_kept = (norms > 0.5).sum(dim=-1)  # [density copy]
 
-    off_by = (norms[0, :, :2] - 1).abs().amax(dim=-1)
-    dropped = norms[0, :, 2:].amax(dim=-1)
-    cosine = (W[0, :, :, 0] * W[0, :, :, 1]).sum(dim=1).abs()
-    keeps_the_first_two = (off_by <= 0.02) & (dropped < 0.3)
+    cosine = t.cosine_similarity(W[0, :, :, 0], W[0, :, :, 1], dim=1)
     utils.claim(
         1,
         "dense features: the two most important get orthogonal unit vectors, the others next to nothing",
         [
-            utils.Measured("|norm - 1| of features 0 and 1, median copy", off_by.median(), at_most=0.02),
-            utils.Measured("largest norm of the others, median copy", dropped.median(), at_most=0.3),
-            utils.Measured("|cosine| between features 0 and 1, median copy", cosine.median(), at_most=0.05),
-            utils.Measured("copies of 8 that keep exactly features 0 and 1", keeps_the_first_two.sum(), at_least=6),
+            utils.Measured(
+                "largest |norm - 1| of features 0 and 1, 8 copies", (norms[0, :, :2] - 1).abs().max(), at_most=0.02
+            ),
+            utils.Measured("largest norm of the others, 8 copies", norms[0, :, 2:].max(), at_most=0.3),
+            utils.Measured("largest |cosine| between features 0 and 1", cosine.abs().max(), at_most=0.05),
         ],
         source="TMS, 'Demonstrating Superposition'",
     )
@@ -434,7 +433,7 @@ if MAIN:
             utils.Measured("‖W‖²_F at p = 0.33, four features", total[2], at_least=3.95, at_most=4.15),
             utils.Measured("‖W‖²_F at p = 0.061, five features", total[5], at_least=5.9, at_most=6.7),
             utils.Measured("‖W‖²_F at p = 0.035, five features", total[6], at_least=5.9, at_most=6.7),
-            utils.Measured("mean bias at p = 0.035", b_final[6].mean(), at_most=-0.1),
+            utils.Measured("largest bias in a pentagon", b_final[is_pentagon].max(), at_most=-0.05),
         ],
         source="TMS, 'The Geometry of Superposition'",
     )
