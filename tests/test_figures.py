@@ -17,6 +17,17 @@ def weights(*shape: int) -> t.Tensor:
 
 FIGURES: dict[str, Callable[[], go.Figure]] = {
     "plot_features_in_2d": lambda: utils.plot_features_in_2d(weights(8, 2, 5)),
+    "plot_features_in_Nd": lambda: utils.plot_features_in_Nd(weights(3, 5, 12), height=500, width=800),
+    "plot_features_in_Nd_discrete": lambda: utils.plot_features_in_Nd_discrete(
+        weights(2, 4, 3), weights(2, 3, 4), ["a", "b", "c"]
+    ),
+    "plot_correlated_features": lambda: utils.plot_correlated_features(
+        weights(50, 4).relu(), "Independent features: any two are on together now and then"
+    ),
+    "plot_batch_in_hidden_plane": lambda: utils.plot_batch_in_hidden_plane(
+        weights(3, 50, 2), t.arange(150).reshape(3, 50) % 5, weights(3, 2, 5)
+    ),
+    "plot_cosine_similarities": lambda: utils.plot_cosine_similarities(weights(3, 2, 5)),
     "plot_relu_in_two_bases": utils.plot_relu_in_two_bases,
     "plot_polysemanticity_and_superposition": utils.plot_polysemanticity_and_superposition,
     "plot_sparsity_and_importance": utils.plot_sparsity_and_importance,

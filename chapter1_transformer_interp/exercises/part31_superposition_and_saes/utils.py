@@ -5,7 +5,9 @@ This file is a door: every name is at home in a room beside it.
 
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
+from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
 from .figures.features_2d import plot_features_in_2d
+from .figures.features_nd import plot_features_in_Nd, plot_features_in_Nd_discrete
 from .figures.introduction import (
     plot_feature_as_direction,
     plot_polysemanticity_and_superposition,
@@ -26,8 +28,13 @@ __all__ = [
     "device",
     "optimize",
     "per_feature",
+    "plot_batch_in_hidden_plane",
+    "plot_correlated_features",
+    "plot_cosine_similarities",
     "plot_feature_as_direction",
     "plot_features_in_2d",
+    "plot_features_in_Nd",
+    "plot_features_in_Nd_discrete",
     "plot_polysemanticity_and_superposition",
     "plot_relu_in_two_bases",
     "plot_sparsity_and_importance",

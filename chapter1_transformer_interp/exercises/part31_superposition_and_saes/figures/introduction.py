@@ -9,10 +9,9 @@ import plotly.graph_objects as go
 from jaxtyping import Float
 from torch import Tensor
 
-from .features_2d import draw_plane, square_axes
+from .plane import Plane, draw_plane, square_axes
 from .style import INK, PALETTE, finish, numbers_heatmap, panels, to_numpy
 
-Plane: TypeAlias = Float[np.ndarray, "2 feats"]
 Point: TypeAlias = tuple[float | int, float | int] | Float[np.ndarray, "2"]
 NOTE = dict(showarrow=False, font=dict(size=12, color=INK))
 TURN = np.array([[1, 1], [1, -1]]) / math.sqrt(2)  # x' = (x + y)/√2, y' = (x - y)/√2; its own inverse

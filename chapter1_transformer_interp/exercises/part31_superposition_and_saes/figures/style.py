@@ -132,7 +132,8 @@ def numbers_heatmap(
         The cells and the numbers: two traces for the same axes.
     """
     rows, columns = np.indices(values.shape).reshape(2, -1)
-    cells = go.Heatmap(z=values, zmin=-limit, zmax=limit, colorscale=signed_scale(), xgap=1, ygap=1, **options)
+    gap = 1 if len(values) <= 20 else 0
+    cells = go.Heatmap(z=values, zmin=-limit, zmax=limit, colorscale=signed_scale(), xgap=gap, ygap=gap, **options)
     words = [f"{value:.{digits}f}".replace("-", "−") for value in values.ravel()]
     shown = [word.lstrip("−") if float(word.replace("−", "-")) == 0 else word for word in words]
     colors = [ink_on(value, limit) for value in values.ravel()]
