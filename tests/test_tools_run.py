@@ -225,7 +225,7 @@ def test_ctrl_c_ends_the_run_and_its_kernel(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert (process.returncode, err) == (130, "interrupted\n")
-    assert "2_b" not in out
+    assert "\n2_b" not in out
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
