@@ -71,11 +71,20 @@ def test_without_notebooks_it_says_what_to_do(tmp_path: Path, capsys: pytest.Cap
 def test_jupyterlab_starts_in_work_without_a_look_at_any_server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
 
-    def call(command: list[str], cwd: Path) -> int:
-        calls.append((command, cwd))
-        return 3
+    class Popen:
+        """JupyterLab that ends with status 3 after two presses of Ctrl-C."""
 
-    monkeypatch.setattr(subprocess, "call", call)
+        def __init__(self, command: list[str], cwd: Path):
+            calls.append((command, cwd))
+            self.presses = 0
+
+        def wait(self) -> int:
+            self.presses += 1
+            if self.presses < 3:
+                raise KeyboardInterrupt
+            return 3
+
+    monkeypatch.setattr(subprocess, "Popen", Popen)
     assert lab.main(["--no-open", "--folder", str(folder), "--", "--port=1"]) == 3
     assert lab.main(["--folder", str(folder)]) == 3
     (first, where), (second, _) = calls

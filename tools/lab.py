@@ -75,10 +75,12 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     browser = ["--no-browser"] if options.no_open else []
     command = [sys.executable, "-m", "jupyterlab", *QUIET, *browser, *options.jupyter]
-    try:
-        return subprocess.call(command, cwd=work)
-    except KeyboardInterrupt:  # Ctrl-C is how JupyterLab is closed
-        return 0
+    jupyter = subprocess.Popen(command, cwd=work)
+    while True:
+        try:
+            return jupyter.wait()
+        except KeyboardInterrupt:  # JupyterLab has got it too, asks whether that was meant, and ends its kernels
+            continue
 
 
 if __name__ == "__main__":
