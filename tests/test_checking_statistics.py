@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from part31_superposition_and_saes.checking.batch_law import Law
 from part31_superposition_and_saes.checking.outcome import Failure
-from part31_superposition_and_saes.checking.sparse_batch import Law, check_batch
+from part31_superposition_and_saes.checking.sparse_batch import check_batch
 from part31_superposition_and_saes.checking.statistics import (
     ALPHA,
     FALSE_ALARM,
@@ -105,16 +106,15 @@ SHARP: list[tuple[str, Callable[[int], np.ndarray], str]] = [
 def test_small_faults_are_seen_on_every_seed(what: str, sample: Callable[[int], np.ndarray], diagnosis: str) -> None:
     for seed in range(20):
         with pytest.raises(Failure) as caught:
-            check_batch(sample(seed), Law(P))
+            check_batch(sample(seed), Law(P), Ledger())
         assert caught.value.diagnosis.startswith(diagnosis)
 
 
 def test_right_batches_pass_on_many_seeds_with_room() -> None:
     for seed in range(50):
-        check_batch(batch(seed), Law(P))
+        check_batch(batch(seed), Law(P), Ledger())
 
 
 @pytest.mark.parametrize("p", [0.0, 1.0, 1e-4])
 def test_extreme_laws_are_no_special_case(p: float) -> None:
-    law = Law(np.full_like(P, p))
-    check_batch(batch(0, np.full_like(P, p)), law)
+    check_batch(batch(0, np.full_like(P, p)), Law(np.full_like(P, p)), Ledger())

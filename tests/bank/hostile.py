@@ -12,7 +12,7 @@ import torch as t
 from part31_superposition_and_saes import solutions
 from part31_superposition_and_saes.tests import REGISTRY
 
-from . import add
+from . import add, has_reference
 
 
 class EqualToEverything:
@@ -110,9 +110,6 @@ def lie(result: t.Tensor) -> t.Tensor:
     return result.as_subclass(Lying)
 
 
-# Where a factor of 1.01 has a name of its own.
-DRIFTED = {"generate_batch": "magnitude-range"}
-
 DISTURBED: list[Callable[[t.Tensor], Any]] = [change_global_state, print_much, lie]
 
 
@@ -145,11 +142,18 @@ def takes_only_cfg(base: type) -> type:
 
 for test in REGISTRY.values():
     exercise = test.exercise
+    if not has_reference(exercise):
+        continue
     for number, (diagnosis, spoil) in enumerate(SPOILED):
         add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), diagnosis)
     for disturb in DISTURBED:
         add(exercise, f"harmless-{disturb.__name__}", change(exercise, disturb), None)
-    add(exercise, "hostile-drifting", change(exercise, drifting), DRIFTED.get(exercise, "values"))
+    add(
+        exercise,
+        "hostile-drifting",
+        change(exercise, drifting),
+        "magnitude-range" if exercise.startswith("generate") else "values",
+    )
     if test.takes == test.place:
         add(exercise, "hostile-not-callable", 3, "not-callable")
     else:

@@ -7,9 +7,26 @@ graders in the order of the course: name -> test, exercise, and what it takes.
 from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
 from .checks.batches import test_generate_batch
+from .checks.feature_metrics import test_feature_interference, test_feature_norms
+from .checks.pairs import (
+    test_generate_anticorrelated_features,
+    test_generate_batch_pairs,
+    test_generate_correlated_features,
+    test_generate_uncorrelated_features,
+)
 from .checks.toy_models import test_calculate_loss, test_model
 
-REGISTRY = registry(test_model, test_generate_batch, test_calculate_loss)
+REGISTRY = registry(
+    test_model,
+    test_generate_batch,
+    test_calculate_loss,
+    test_feature_norms,
+    test_feature_interference,
+    test_generate_correlated_features,
+    test_generate_anticorrelated_features,
+    test_generate_uncorrelated_features,
+    test_generate_batch_pairs,
+)
 
 __all__ = [
     "REGISTRY",
@@ -17,6 +34,12 @@ __all__ = [
     "Outcome",
     "TestFailed",
     "test_calculate_loss",
+    "test_feature_interference",
+    "test_feature_norms",
+    "test_generate_anticorrelated_features",
     "test_generate_batch",
+    "test_generate_batch_pairs",
+    "test_generate_correlated_features",
+    "test_generate_uncorrelated_features",
     "test_model",
 ]

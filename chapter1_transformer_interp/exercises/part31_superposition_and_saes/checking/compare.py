@@ -127,7 +127,7 @@ def _explain_type(got: Any, what: str, is_number: bool) -> tuple[str, str]:
     if issubclass(kind, types.GeneratorType):
         return headline, "Use return in place of yield."
     if issubclass(kind, tuple | list):
-        return headline, f"It has {len(got)} entries. Return one tensor, without a comma after it or brackets round it."
+        return headline, "Return one tensor, without a comma after it or brackets round it."
     if issubclass(kind, bool | int | float) and is_number:
         return headline, "Return the tensor with no axes itself: .item() and float() cut it off from the graph."
     return headline, "Return what you computed, as one torch tensor."

@@ -17,6 +17,7 @@ from ..runtime import device
 from .outcome import PASSED, UNSOLVED, Failure, Outcome, TestFailed, failed_message, passed_message
 from .raised import explain_exception, unsolved_exercise
 from .sandbox import Sandbox, sandbox
+from .statistics import Ledger
 
 _ENTRIES: dict[Callable[..., Outcome], "LearnerTest"] = {}
 
@@ -27,6 +28,7 @@ class Trial:
     Attributes:
         device: where models and inputs live.
         exercise: name of the exercise.
+        ledger: counts the statistical comparisons of the whole test.
     """
 
     def __init__(self, test: "LearnerTest", seed: int, box: Sandbox):
@@ -35,7 +37,8 @@ class Trial:
         self._place = test.place
         self._box = box
         self._generator = t.Generator().manual_seed(seed)  # of the CPU: the same inputs on every device
-        self._first_case: str | None = None
+        self._last_case: str | None = None
+        self.ledger = Ledger()
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         return (low + (high - low) * t.rand(shape, generator=self._generator)).to(self.device)
@@ -69,6 +72,21 @@ class Trial:
                 )
         return result
 
+    def refuses(self, what: str, call: str, function: Callable[..., Any], *args: Any) -> None:
+        """Check that a learner's code refuses an argument with a ValueError; a failed assert will do.
+
+        Args:
+            what: what is to be refused, in words.
+            call: the call as the messages name it.
+        """
+        try:
+            self.call(call, function, *args)
+        except Failure as failure:
+            if isinstance(failure.__cause__, ValueError | AssertionError):
+                return
+            raise
+        raise Failure("not-refused", f"{what} must be refused.", "Raise a ValueError that says so, before you draw.")
+
     def _explain(self, what: str, error: BaseException) -> Failure:
         name = unsolved_exercise(error)
         if name is None:
@@ -99,29 +117,39 @@ class Trial:
         return model if name == "forward" else getattr(model, name)  # type: ignore[no-any-return]
 
     @contextmanager
-    def case(self, text: str, suspect: tuple[str, str] | None = None) -> Iterator[None]:
-        """One of several inputs of a check. If an earlier one passed, the failure of a later one says so.
+    def case(self, text: str, suspect: tuple[str, str] | None = None, named: bool = False) -> Iterator[None]:
+        """One of several inputs of a check.
 
         Args:
             text: the case in words, as in "a batch of 6".
-            suspect: diagnosis and line for an answer that was right in the first case and fails, for no better
+            suspect: diagnosis and line for an answer that was right in the case before and fails, for no better
                 known reason, in this one.
+            named: say the case under every failure.
         """
         try:
             yield
         except Failure as failure:
-            if self._first_case is None or failure.diagnosis == UNSOLVED:
-                raise
-            contrast = f"Right for {self._first_case}, wrong for {text}."
-            if suspect and failure.diagnosis in _UNSPECIFIC:
+            if suspect and self._last_case is not None and failure.diagnosis in _UNSPECIFIC:
+                contrast = f"right for {self._last_case}, wrong for {text}."
                 lines = (contrast, suspect[1], failure.headline, *failure.details)
                 raise Failure(suspect[0], *lines) from failure.__cause__
-            raise Failure(failure.diagnosis, failure.headline, *failure.details, contrast) from failure.__cause__
-        if self._first_case is None:
-            self._first_case = text
+            if named and failure.diagnosis != UNSOLVED:
+                raise Failure(failure.diagnosis, failure.headline, *failure.details, text) from failure.__cause__
+            raise
+        self._last_case = text
 
 
-_UNSPECIFIC = ("values", "shape", "raised", "missing-axis", "extra-axis", "kept-axis", "transposed", "all-reduced")
+_UNSPECIFIC = (
+    "values",
+    "shape",
+    "raised",
+    "nan",
+    "missing-axis",
+    "extra-axis",
+    "kept-axis",
+    "transposed",
+    "all-reduced",
+)
 
 Check = Callable[[Trial, Any], str]
 

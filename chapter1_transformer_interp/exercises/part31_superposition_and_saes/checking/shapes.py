@@ -42,13 +42,16 @@ def _guess(got: Shape, expected: Shape, names: Sequence[str]) -> tuple[str, str]
         for axis in range(len(got)):
             if expected == got[:axis] + got[axis + 1 :]:
                 return "extra-axis", f"There is an axis of {got[axis]} too many, number {axis} from the left."
+    for axis in range(len(got) - 1):
+        if expected == (*got[:axis], got[axis] * got[axis + 1], *got[axis + 2 :]):
+            return "split-axis", f"The {names[axis]} axis is split in two, {list(got[axis : axis + 2])}: flatten them."
     if not expected:
         return "shape", "Sum or average until one number is left."
     if len(got) == len(expected):
         different = [i for i, (mine, right) in enumerate(zip(got, expected, strict=True)) if mine != right]
         if len(different) == 1:
             (axis,) = different
-            return "shape", f"The {names[axis]} axis has {got[axis]} entries. Is that number written into the code?"
+            return "shape", f"The {names[axis]} axis has {got[axis]} entries, expected {expected[axis]}."
     return "shape", ""
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import rel_entr
 
-ALPHA = 1e-9
+ALPHA = 2.5e-10
 FALSE_ALARM = 1e-6
 MAX_COMPARISONS = int(FALSE_ALARM / ALPHA)
 LIMIT = math.log(2 / ALPHA)
@@ -47,11 +47,6 @@ def count_excess(count: np.ndarray, n: np.ndarray | int, probability: np.ndarray
     n = np.maximum(n, 1)
     q, p = np.asarray(count) / n, np.clip(probability, ROUNDING, 1 - ROUNDING)
     return np.asarray(n * (rel_entr(q, p) + rel_entr(1 - q, 1 - p)) / LIMIT)
-
-
-def total_excess(total: float, expected: float, variance: float) -> float:
-    """The same for a sum of independent draws of different probabilities, by Bernstein's bound (above 1: refused)."""
-    return float(sum_excess(np.asarray(total - expected), np.asarray(variance), 1.0))
 
 
 def sum_excess(total: np.ndarray, variance: np.ndarray, bound: float) -> np.ndarray:

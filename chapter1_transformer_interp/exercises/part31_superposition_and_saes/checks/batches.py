@@ -1,16 +1,19 @@
-"""Tests of section 1: random batches of sparse features."""
+"""Tests of section 1: random batches of independent features."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch as t
+from torch import Tensor
 
 from .. import solutions
+from ..checking.batch_law import Law, WrongProbability
 from ..checking.compare import check_tensor, is_tensor, to_numpy
 from ..checking.outcome import Failure
 from ..checking.runner import Trial, learner_test
-from ..checking.sparse_batch import Law, WrongProbability, check_batch
-from .models import FIXED_SIZE, NOTEBOOK, ONE, WIDE, Sizes, make_pair
+from ..checking.sparse_batch import check_batch
+from .models import FIXED_SIZE, NOTEBOOK, ONE, WIDE, make_pair
 
 # Three instances of seven features: the certain and the impossible, rows and columns that all differ.
 PROBABILITIES = (
@@ -85,26 +88,52 @@ def test_generate_batch(trial: Trial, model_class: Any) -> str:
     """Test `ToyModel.generate_batch`: `tests.test_generate_batch(ToyModel)`."""
     for sizes, batch_size, suspect in ((NOTEBOOK, 64, None), (WIDE, 11, FIXED_SIZE), (ONE, 6, FIXED_SIZE)):
         model, reference = make_pair(trial, model_class, sizes)
-        with trial.case(f"a batch of {batch_size} from {sizes}", suspect):
-            draw_batch(trial, model, batch_size, reference)
-    sizes = Sizes(len(PROBABILITIES), len(PROBABILITIES[0]), 2)
-    probability = t.tensor(PROBABILITIES, device=trial.device)
-    model = trial.build(model_class, sizes.cfg(), feature_probability=probability.clone())
-    reference = solutions.ToyModel(sizes.cfg(), feature_probability=probability, device=trial.device)
-    batches = [draw_batch(trial, model, ROWS, reference) for _ in range(2)]
-    check_new_draws(*batches)
-    p = to_numpy(probability)
-    check_batch(np.concatenate(batches), Law(p, wrong_probabilities=wrong_probabilities(p)))
+        with trial.case(str(sizes), suspect):
+            draw_from_model(trial, model, batch_size, reference.cfg)
+    check_independent_features(trial, lambda *model: draw_model_rows(trial, model_class, *model))
     return f"shape for 4 models; frequencies, magnitudes and independence in {2 * ROWS:,} rows"
 
 
-def draw_batch(trial: Trial, model: Any, batch_size: int, reference: solutions.ToyModel) -> np.ndarray:
+# Makes, from a config and feature_probability, the function that draws `ROWS` rows.
+DrawRows = Callable[[], np.ndarray]
+MakeDraw = Callable[[solutions.ToyModelConfig, Tensor], DrawRows]
+
+
+def check_independent_features(trial: Trial, make_draw: MakeDraw) -> None:
+    """Without pairs: each feature of each instance with a probability of its own."""
+    probability = t.tensor(PROBABILITIES, device=trial.device)
+    cfg = solutions.ToyModelConfig(n_inst=len(PROBABILITIES), n_features=len(PROBABILITIES[0]))
+    p = to_numpy(probability)
+    law = Law(p, wrong_probabilities=wrong_probabilities(p))
+    check_two_batches(trial, make_draw(cfg, probability), law)
+
+
+def draw_model_rows(trial: Trial, model_class: Any, cfg: solutions.ToyModelConfig, probability: Tensor) -> DrawRows:
+    model = trial.build(model_class, cfg, feature_probability=probability.clone())
+    return lambda: draw_from_model(trial, model, ROWS, cfg)
+
+
+def draw_from_model(trial: Trial, model: Any, batch_size: int, cfg: solutions.ToyModelConfig) -> np.ndarray:
     """One batch of a learner's model: right in all but its values, which are returned."""
-    call = f"generate_batch({batch_size})"
+    method = trial.method(model, "generate_batch")
     watch = {"self.W": model.W} if is_tensor(getattr(model, "W", None)) else {}
-    batch = trial.call(call, trial.method(model, "generate_batch"), batch_size, watch=watch)
-    expected = t.zeros(batch_size, reference.cfg.n_inst, reference.cfg.n_features, device=trial.device)
-    values = to_numpy(check_tensor(batch, expected, "batch inst feats", what="the batch", grad=False))
+    return draw(trial, f"generate_batch({batch_size})", method, batch_size, cfg.n_inst, cfg.n_features, watch=watch)
+
+
+def draw(
+    trial: Trial,
+    call: str,
+    function: Callable[[int], Any],
+    batch_size: int,
+    n_inst: int,
+    n_feats: int,
+    axes: str = "batch inst feats",
+    watch: dict[str, Tensor] | None = None,
+) -> np.ndarray:
+    """Call a learner's `function(batch_size)`; what it gives is right in all but its values, which are returned."""
+    batch = trial.call(call, function, batch_size, watch=watch)
+    expected = t.zeros(batch_size, n_inst, n_feats, device=trial.device)
+    values = to_numpy(check_tensor(batch, expected, axes, what="the batch", grad=False))
     if not np.isfinite(values).all():
         kind = "nan" if np.isnan(values).any() else "inf"
         raise Failure(
@@ -113,11 +142,13 @@ def draw_batch(trial: Trial, model: Any, batch_size: int, reference: solutions.T
     return values
 
 
-def check_new_draws(first: np.ndarray, second: np.ndarray) -> None:
-    """Two calls in a row give two batches."""
+def check_two_batches(trial: Trial, draw_rows: DrawRows, law: Law) -> None:
+    """Two calls in a row give two batches, which together follow the law."""
+    first, second = draw_rows(), draw_rows()
     if (first == second).all() and first.any():
         raise Failure(
             "same-batch-twice",
             "two calls in a row give the same batch.",
             "Is a seed set inside, or is the batch kept? Every call draws anew.",
         )
+    check_batch(np.concatenate([first, second]), law, trial.ledger)

@@ -94,9 +94,7 @@ def test_model(trial: Trial, model_class: Any) -> str:
     several_axes = [("two batch axes", (2, 5), LEADING_AXES), ("no batch axis", (), LEADING_AXES)]
     _check_forward(trial, model_class, WIDE, [(str(WIDE), (11,), FIXED_SIZE), *several_axes])
     _check_forward(trial, model_class, TALL, [(str(TALL), (5,), FIXED_SIZE)])
-    _check_forward(
-        trial, model_class, ONE, [("a single instance", (7,), ("one-instance", "Do not squeeze the inst axis."))]
-    )
+    _check_forward(trial, model_class, ONE, [(str(ONE), (7,), ("one-instance", "Do not squeeze the inst axis."))])
     return "values for 4 models, 0 to 2 batch axes; gradient to W, b_final and features"
 
 
@@ -237,15 +235,15 @@ def loss_mistakes(model: solutions.ToyModel, out: Tensor, batch: Tensor) -> list
 def test_calculate_loss(trial: Trial, model_class: Any) -> str:
     """Test `ToyModel.calculate_loss`: `tests.test_calculate_loss(ToyModel)`."""
     cases = (
-        (NOTEBOOK, 64, None),
-        (NOTEBOOK, 6, FIXED_BATCH),
-        (WIDE, 11, FIXED_SIZE),
-        (TALL, 4, FIXED_SIZE),
-        (ONE, 9, FIXED_SIZE),
+        ("a batch of 64", NOTEBOOK, 64, None),
+        ("a batch of 6", NOTEBOOK, 6, FIXED_BATCH),
+        (str(WIDE), WIDE, 11, FIXED_SIZE),
+        (str(TALL), TALL, 4, FIXED_SIZE),
+        (str(ONE), ONE, 9, FIXED_SIZE),
     )
-    for sizes, batch_size, suspect in cases:
+    for text, sizes, batch_size, suspect in cases:
         model, reference = make_pair(trial, model_class, sizes)
-        with trial.case(f"a batch of {batch_size} from {sizes}", suspect):
+        with trial.case(text, suspect):
             _check_loss(trial, model, reference, batch_size)
     return "value for 4 models and 5 batch sizes, importance, gradient to out"
 
