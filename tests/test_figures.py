@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import plotly.graph_objects as go
 import pytest
@@ -28,6 +29,10 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
         weights(3, 50, 2), t.arange(150).reshape(3, 50) % 5, weights(3, 2, 5)
     ),
     "plot_cosine_similarities": lambda: utils.plot_cosine_similarities(weights(3, 2, 5)),
+    "plot_feature_geometry": lambda: utils.plot_feature_geometry(
+        SimpleNamespace(W=weights(4, 3, 6), feature_probability=t.full((4, 6), 0.1)), t.full((4, 6), 0.5)
+    ),
+    "plot_polytope_3d": lambda: utils.plot_polytope_3d(weights(3, 6)),
     "plot_relu_in_two_bases": utils.plot_relu_in_two_bases,
     "plot_polysemanticity_and_superposition": utils.plot_polysemanticity_and_superposition,
     "plot_sparsity_and_importance": utils.plot_sparsity_and_importance,
@@ -68,7 +73,8 @@ def test_every_axis_that_shows_numbers_has_a_name_somewhere(fig):
     layout = json.loads(fig.to_json())["layout"]
     beside = any("hidden dimension" in note.get("text", "") for note in layout.get("annotations", []))
     named = [axis.get("title", {}).get("text") for key, axis in layout.items() if key[1:].startswith("axis")]
-    assert beside or sum(map(bool, named)) >= 2
+    solid = "scene" in layout  # its axes are left out: only the angles mean something
+    assert solid or beside or sum(map(bool, named)) >= 2
 
 
 def test_drawing_leaves_the_random_state_and_the_tensor_alone():

@@ -8,6 +8,7 @@ from .claims import Claim, ClaimFailed, Measured, claim
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
 from .figures.features_2d import plot_features_in_2d
 from .figures.features_nd import plot_features_in_Nd, plot_features_in_Nd_discrete
+from .figures.geometry import plot_feature_geometry, plot_polytope_3d
 from .figures.introduction import (
     plot_feature_as_direction,
     plot_polysemanticity_and_superposition,
@@ -32,10 +33,12 @@ __all__ = [
     "plot_correlated_features",
     "plot_cosine_similarities",
     "plot_feature_as_direction",
+    "plot_feature_geometry",
     "plot_features_in_2d",
     "plot_features_in_Nd",
     "plot_features_in_Nd_discrete",
     "plot_polysemanticity_and_superposition",
+    "plot_polytope_3d",
     "plot_relu_in_two_bases",
     "plot_sparsity_and_importance",
     "seed",
