@@ -33,7 +33,7 @@ $(PY):
 	echo "making $(VENV) with $$("$$python" --version)" && \
 	"$$python" -m venv --clear $(VENV)
 
-$(VENV)/.installed: requirements.txt pyproject.toml | $(PY)
+$(VENV)/.installed: requirements.txt pyproject.toml $(PY)
 	@echo 'installing requirements.txt (minutes, the first time)'
 	@$(PIP) 'pip>=22.3'
 	@if [ -n '$(TORCH_INDEX)' ]; then $(PIP) "$$(grep '^torch==' requirements.txt)" --index-url '$(TORCH_INDEX)'; fi
