@@ -14,6 +14,8 @@ NO_OPEN ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run test notebooks figures claims lab clean
+.PHONY: gone
+.DELETE_ON_ERROR:
 
 help:
 	@echo 'make run        execute every solution notebook; SEED=7 another seed, NB=1 one notebook'
@@ -27,13 +29,13 @@ help:
 	@echo 'PYTHON=/path/to/python3.12 chooses the Python that .venv is made of.'
 	@echo 'TORCH_INDEX=https://download.pytorch.org/whl/cpu takes torch from there: without CUDA, on Linux.'
 
-# A .venv whose Python has gone (after an upgrade of the system) is made anew: its link counts as missing.
-$(PY):
+# A .venv whose Python has gone (after an upgrade of the system) is made anew, and filled anew.
+$(VENV)/pyvenv.cfg: $(shell test -x $(PY) || echo gone)
 	@python=$$(sh tools/find_python.sh '$(PYTHON)') && \
 	echo "making $(VENV) with $$("$$python" --version)" && \
 	"$$python" -m venv --clear $(VENV)
 
-$(VENV)/.installed: requirements.txt pyproject.toml $(PY)
+$(VENV)/.installed: requirements.txt pyproject.toml $(VENV)/pyvenv.cfg
 	@echo 'installing requirements.txt (minutes, the first time)'
 	@$(PIP) 'pip>=22.3'
 	@if [ -n '$(TORCH_INDEX)' ]; then $(PIP) "$$(grep '^torch==' requirements.txt)" --index-url '$(TORCH_INDEX)'; fi

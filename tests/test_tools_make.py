@@ -34,6 +34,7 @@ def ready(house: Path) -> Path:
     """The same after its first call."""
     (house / ".venv" / "bin").mkdir(parents=True)
     (house / ".venv" / "bin" / "python").symlink_to(sys.executable)
+    (house / ".venv" / "pyvenv.cfg").touch()
     make(house, "run")
     return house
 
