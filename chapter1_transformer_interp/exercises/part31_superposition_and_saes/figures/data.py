@@ -86,15 +86,7 @@ def plot_batch_in_hidden_plane(
     Raises:
         ValueError: if the shapes do not fit each other.
     """
-    points = instances(hidden, "[inst batch 2]", "hidden")
-    weights = instances(W, "[inst 2 feats]", "W", d_hidden=2)
-    counts = to_numpy(n_active, "n_active")
-    if points.shape[2] != 2 or counts.shape != points.shape[:2] or len(weights) != len(points):
-        raise ValueError(
-            f"hidden {list(points.shape)}, n_active {list(counts.shape)} and W {list(weights.shape)} do not fit; "
-            "they must be [inst batch 2], [inst batch] and [inst 2 feats]"
-        )
-    points, counts = points[:, :MOST_POINTS], counts[:, :MOST_POINTS]
+    points, counts, weights = _fitting(hidden, n_active, W)
     names = panel_titles(subplot_titles, len(points))
     rows, columns = panel_grid(len(points))
     limit = 1.34 * max(float(np.abs(points).max()) / 1.2, float(np.linalg.norm(weights, axis=1).max()), 1e-6)
@@ -115,6 +107,21 @@ def plot_batch_in_hidden_plane(
     down = fig.layout.height - fig.layout.margin.t - fig.layout.margin.b
     legend = dict(orientation="h", x=0.5, xanchor="center", y=-48 / down, yanchor="top", itemsizing="constant")
     return fig.update_layout(showlegend=True, legend=legend, margin_b=92, height=fig.layout.height + 28)
+
+
+def _fitting(
+    hidden: Tensor, n_active: Tensor, W: Tensor
+) -> tuple[Float[np.ndarray, "inst batch 2"], Int[np.ndarray, "inst batch"], Float[np.ndarray, "inst 2 feats"]]:
+    """The arguments as arrays that fit each other, no more rows than are drawn."""
+    points = instances(hidden, "[inst batch 2]", "hidden")
+    weights = instances(W, "[inst 2 feats]", "W", d_hidden=2)
+    counts = to_numpy(n_active, "n_active").astype(int)
+    if points.shape[2] != 2 or counts.shape != points.shape[:2] or len(weights) != len(points):
+        raise ValueError(
+            f"hidden {list(points.shape)}, n_active {list(counts.shape)} and W {list(weights.shape)} do not fit; "
+            "they must be [inst batch 2], [inst batch] and [inst 2 feats]"
+        )
+    return points[:, :MOST_POINTS], counts[:, :MOST_POINTS], weights
 
 
 class Kind(NamedTuple):

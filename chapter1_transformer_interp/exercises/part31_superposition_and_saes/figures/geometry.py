@@ -67,6 +67,16 @@ def plot_feature_geometry(
         _feature_points(fig, p, fractions, norms, group)
         _polytope_lines(fig)
         said += " " + _sticking(fractions[norms > REPRESENTED])
+    _curve(fig, p, share, alone=dim_fracs is None)
+    title = CURVE if dim_fracs is None else POINTS
+    finish(fig, title, f"{title}. {said}")
+    if filename is not None:
+        fig.write_html(filename, include_plotlyjs=True, include_mathjax=False, config={"displaylogo": False})
+    return fig
+
+
+def _curve(fig: go.Figure, p: Float[np.ndarray, " inst"], share: Float[np.ndarray, " inst"], alone: bool) -> None:
+    """Dimensions per feature of the instances, in order of 1 / p, and the axes; `alone` where no features are shown."""
     order = np.argsort(1 / p)
     fig.add_scatter(
         x=1 / p[order], y=share[order], mode="lines+markers", name="d_hidden / ‖W‖²", customdata=p[order],
@@ -75,18 +85,13 @@ def plot_feature_geometry(
     )  # fmt: skip
     fig.update_xaxes(title_text="1 / (1 − S) = 1 / p", type="log", tickvals=_ticks(1 / p), showgrid=False)
     top = 1.1 * max(1.0, float(np.nanmax(share, initial=1.0)))
-    label = "dimensions per feature" + ("" if dim_fracs is not None else ", d_hidden / ‖W‖²")
-    fig.update_yaxes(title_text=label, range=[0, top], showgrid=dim_fracs is None)
-    if dim_fracs is None:
+    label = "dimensions per feature" + (", d_hidden / ‖W‖²" if alone else "")
+    fig.update_yaxes(title_text=label, range=[0, top], showgrid=alone)
+    if alone:
         fig.update_layout(width=800, height=440, margin_r=30)
     else:
         legend = dict(orientation="h", x=0.5, xanchor="center", y=-0.13, yanchor="top")
         fig.update_layout(width=800, height=600, margin_r=165, margin_b=86, legend=legend)
-    title = CURVE if dim_fracs is None else POINTS
-    finish(fig, title, f"{title}. {said}")
-    if filename is not None:
-        fig.write_html(filename, include_plotlyjs=True, include_mathjax=False, config={"displaylogo": False})
-    return fig
 
 
 def _fitting(value: Any, name: str, shape: tuple[int, int]) -> Float[np.ndarray, "inst feats"]:

@@ -151,6 +151,19 @@ def plot_sparsity_and_importance(
         raise ValueError(f"importance has shape {list(weights.shape)}; it must be [feats]")
     heads = ["how often features meet", "how much each is worth to the loss"]
     fig = panels(1, 2, heads, horizontal_spacing=0.13)
+    _meeting_curves(fig, n_features)
+    _importance_bars(fig, weights, d_hidden)
+    fig.update_layout(width=800, height=400, showlegend=False)
+    return finish(
+        fig,
+        "Rare features seldom meet, and not every feature is worth the same",
+        f"Left: the probability that another feature is on too rises with the feature probability, and does so earlier "
+        f"the more features there are ({', '.join(map(str, n_features))}). Right: importance falls from "
+        f"{weights[0]:.2g} for feature 0 to {weights[-1]:.2g} for feature {len(weights) - 1}.",
+    )
+
+
+def _meeting_curves(fig: go.Figure, n_features: Sequence[int]) -> None:
     p = np.geomspace(0.001, 1, 121)
     for i, n in enumerate(n_features):
         meet = 1 - (1 - p) ** (n - 1)
@@ -167,6 +180,9 @@ def plot_sparsity_and_importance(
         title_text="feature probability p = 1 − S", type="log", tickvals=[0.001, 0.01, 0.1, 1], row=1, col=1
     )
     fig.update_yaxes(title_text="P(another is on too)", tickformat=".0%", range=[0, 1.02], row=1, col=1)
+
+
+def _importance_bars(fig: go.Figure, weights: Float[np.ndarray, " feats"], d_hidden: int) -> None:
     kept = np.arange(len(weights)) < d_hidden
     for chosen, name, pattern in ((kept, f"first {d_hidden}", ""), (~kept, "the others", "/")):
         fig.add_bar(
@@ -178,14 +194,6 @@ def plot_sparsity_and_importance(
     fig.add_annotation(x=1, y=0.98, text=words, **corner, **NOTE)
     fig.update_xaxes(title_text="feature", showgrid=False, row=1, col=2)
     fig.update_yaxes(title_text="importance", rangemode="tozero", row=1, col=2)
-    fig.update_layout(width=800, height=400, showlegend=False)
-    return finish(
-        fig,
-        "Rare features seldom meet, and not every feature is worth the same",
-        f"Left: the probability that another feature is on too rises with the feature probability, and does so earlier "
-        f"the more features there are ({', '.join(map(str, n_features))}). Right: importance falls from "
-        f"{weights[0]:.2g} for feature 0 to {weights[-1]:.2g} for feature {len(weights) - 1}.",
-    )
 
 
 def plot_feature_as_direction(
