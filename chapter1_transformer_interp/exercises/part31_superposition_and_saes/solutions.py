@@ -4,10 +4,17 @@ This file is a door: each name is written in the section that teaches it.
 """
 
 from .sections.s1_toy_models import (
+    LinearToyModel,
     ToyModel,
     ToyModelConfig,
     constant_lr,
     cosine_decay_lr,
+    feature_interference,
+    feature_norms,
+    generate_anticorrelated_features,
+    generate_batch_with_pairs,
+    generate_correlated_features,
+    generate_uncorrelated_features,
     linear_lr,
     warmup_linear_lr,
 )
@@ -17,6 +24,13 @@ __all__ = [
     "ToyModelConfig",
     "constant_lr",
     "cosine_decay_lr",
+    "feature_interference",
+    "feature_norms",
+    "generate_anticorrelated_features",
+    "generate_batch_with_pairs",
+    "generate_correlated_features",
+    "generate_uncorrelated_features",
+    "LinearToyModel",
     "linear_lr",
     "warmup_linear_lr",
 ]
