@@ -115,7 +115,32 @@ def test_a_model_that_changes_its_ways_is_trained_again_by_its_own_code(monkeypa
     assert t.allclose(model.W.norm(), plain.W.norm(), rtol=0.2)
 
 
-def test_steppers_agree_on_what_is_left_of_the_graph() -> None:
+def anneal_probability(model: ToyModel) -> None:
+    model.feature_probability.mul_(0.9)
+
+
+def exchange_importance(model: ToyModel) -> None:
+    model.importance = 1 + model.importance
+
+
+def freeze_bias(model: ToyModel) -> None:
+    model.b_final.requires_grad_(False)
+
+
+@pytest.mark.parametrize("change", [anneal_probability, exchange_importance, freeze_bias])
+def test_a_schedule_that_changes_the_model_is_obeyed(change: Callable[[ToyModel], None]) -> None:
+    model = make()
+
+    def schedule(step: int, steps: int) -> float:
+        if step == 11:
+            change(model)
+        return 1.0
+
+    report = train(model, lr_scale=schedule)
+    assert report.path == "autograd" and "exchanged" in report.reason
+
+
+def test_parameters_stay_leaves_that_can_be_trained() -> None:
     model = make()
     train(model)
     assert all(p.requires_grad and p.is_leaf and p.grad_fn is None for p in model.parameters())

@@ -30,6 +30,7 @@ class TrainingReport:
         data: "fused" where batches were drawn by the trainer, "own" where by the model's own generate_batch.
         steps: whole steps done.
         seconds: time that they took, recognition included.
+        recognition_seconds: time in which the path was found.
         loss: at the last step that was logged; NaN before the first.
     """
 
@@ -38,10 +39,16 @@ class TrainingReport:
     data: Literal["fused", "own"]
     steps: int = 0
     seconds: float = 0.0
+    recognition_seconds: float = 0.0
     loss: float = math.nan
 
+    @property
+    def ms_a_step(self) -> float:
+        """Milliseconds a step, recognition aside; NaN without steps."""
+        return 1e3 * (self.seconds - self.recognition_seconds) / self.steps if self.steps else math.nan
+
     def __str__(self) -> str:
-        pace = f" ({1e3 * self.seconds / self.steps:.3g} ms each)" if self.steps else ""
+        pace = f" ({self.ms_a_step:.3g} ms each)" if self.steps else ""
         return f"{self.steps} steps in {self.seconds:.3g} s{pace}; path {self.path}: {self.reason}"
 
 
@@ -84,9 +91,10 @@ def optimize(
     batch_size, steps, log_freq, lr = _checked(batch_size, steps, log_freq, lr)
     started = time.perf_counter()
     found = recognise(model) if fast and steps else Recognition(None, None, "the fast path was not asked for")
+    recognised = time.perf_counter() - started
 
     def run(stepper: Stepper, path: Literal["fused", "autograd"], data: Literal["fused", "own"], why: str) -> None:
-        report = TrainingReport(path, why, data)
+        report = TrainingReport(path, why, data, recognition_seconds=recognised)
         model.training_report = report  # type: ignore[assignment]
         try:
             _loop(stepper, report, steps, log_freq, lambda step: lr * float(lr_scale(step, steps)), on_log)
@@ -125,7 +133,7 @@ def _loop(
             lr = _finite_rate(rate(step), step)
             stepper.compute_gradients()
             if step % log_freq == 0 or step == steps - 1:
-                loss = stepper.loss()
+                loss = stepper.loss(last=step == steps - 1)
                 if not math.isfinite(loss):
                     raise RuntimeError(_divergence(loss, step, report.loss, last_told, lr))
                 report.loss, last_told = loss, step

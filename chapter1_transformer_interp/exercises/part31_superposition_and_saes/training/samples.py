@@ -5,6 +5,7 @@ every sample is drawn where these tests are strong (see `probe.py`), and each lo
 """
 
 import math
+from dataclasses import replace
 
 import torch as t
 from jaxtyping import Float
@@ -33,8 +34,8 @@ class Sample:
     """Batches that were drawn one after the other, beside the law that they should follow."""
 
     def __init__(self, calls: list[Tensor], law: DataLaw):
-        self.law = law
-        self.batch = t.cat([call.detach() for call in calls])
+        self.law = law = replace(law, probability=law.probability.cpu())  # mps has no double precision
+        self.batch = t.cat([call.detach().cpu() for call in calls])
         self.is_on = self.batch != 0
         self.chance = law.chance_of_on(self.is_on).to(self.batch.dtype)
         self.on = self.is_on.to(self.chance.dtype) - self.chance
@@ -119,7 +120,7 @@ def _magnitudes_depart(values: Float[Tensor, " on"], law: DataLaw) -> str | None
     if law.magnitude != "half-normal" and (values.min() > low + margin or values.max() < high - margin):
         return "the range of magnitudes"
     some = values[:: 1 + len(values) // SORTED]
-    ordered = some.double().cpu().sort().values
+    ordered = some.double().sort().values
     expected = t.erf(ordered / math.sqrt(2)) if law.magnitude == "half-normal" else (ordered - low) / (high - low)
     found = t.arange(1, len(ordered) + 1, dtype=t.float64) / len(ordered)
     gap = t.maximum((found - expected).max(), (expected - found).max() + 1 / len(ordered))
@@ -131,7 +132,7 @@ def _correlated(
 ) -> bool:
     """Whether any scores that stand at different places are correlated."""
     products = t.bmm(left.mT, right) / math.sqrt(left.shape[1])
-    above = t.ones(products.shape[1:], device=products.device).triu(1).bool()
+    above = t.ones(products.shape[1:]).triu(1).bool()
     z = products[:, above] if symmetric else t.cat([products[:, above], products.mT[:, above]])
     return _exceeds(z[z != 0])  # exactly 0: a column that cannot vary
 
@@ -140,14 +141,14 @@ def _repeated_rows(batch: Tensor) -> int:
     """How many of some thousand rows, in which anything is on, are copies of others."""
     batch = batch[:: 1 + len(batch) // ROWS]
     columns = t.arange(1, batch[0].numel() + 1, dtype=t.float64)
-    fingerprints = batch.flatten(1).double().cpu() @ columns.sqrt()
+    fingerprints = batch.flatten(1).double() @ columns.sqrt()
     return int((fingerprints[fingerprints != 0].sort().values.diff() == 0).sum())
 
 
 def _rows_depend(score: Scores) -> bool:
     """Whether rows are correlated with the rows any number of places further on (by a Fourier transform)."""
     rows = len(score)
-    columns = score.flatten(1).T.cpu()
+    columns = score.flatten(1).T
     power = t.view_as_real(t.fft.rfft(columns, n=2 * rows)).square().sum((0, 2))
     pairs = t.arange(rows - 1, 0, -1)
     z = t.fft.irfft(power)[1:rows] / (pairs * columns.square().mean(1).square().sum()).sqrt()

@@ -12,7 +12,7 @@ from .data import DataLaw, Draws
 from .kernels import Architecture, Kernel
 from .probe import per_feature_attribute
 from .sources import accepts_generator, global_state_from
-from .structure import known_parameters
+from .structure import known_parameters, mark
 
 # Loss of the closed form against that of the model's own code on the same batch, as a share; far above rounding.
 LOSS_TOLERANCE = 1e-3
@@ -32,8 +32,8 @@ class Stepper(Protocol):
     def compute_gradients(self) -> None:
         """Draw a batch and compute the gradients at the parameters of this moment."""
 
-    def loss(self) -> float:
-        """Loss that the gradients belong to."""
+    def loss(self, last: bool) -> float:
+        """Loss that the gradients belong to; `last` at the last step."""
 
     def update(self, lr: float) -> None:
         """Move the parameters: all of them, or, when interrupted, none."""
@@ -76,7 +76,7 @@ class AutogradStepper:
         loss.backward()
         self._loss = loss.detach()
 
-    def loss(self) -> float:
+    def loss(self, last: bool) -> float:
         return self._loss.item()
 
     def update(self, lr: float) -> None:
@@ -104,6 +104,7 @@ class FusedStepper:
         self.draws = Draws(law, self.kernel.x, generator) if law else None
         self.batches = None if law else OwnBatches(model, batch_size, generator)
         self.losses_told = 0
+        self.read_off = self._read_off()
 
     def random_state(self) -> AbstractContextManager[None]:
         return self.batches.random_state() if self.batches else nullcontext()
@@ -118,13 +119,23 @@ class FusedStepper:
             self.kernel.x.copy_(batch.permute(1, 2, 0))
         self.kernel.compute_gradients()
 
-    def loss(self) -> float:
-        """The closed form's loss; the 1st, 2nd, 4th, 8th ... time it is held against the model's own code."""
+    def loss(self, last: bool) -> float:
+        """The closed form's loss; the 1st, 2nd, 4th, 8th ... and last time it is held against the model's own code.
+
+        Raises:
+            NotTheSame: if that gives another, or if what was read off the model has changed since.
+        """
         loss = self.kernel.loss().item()
         self.losses_told += 1
-        if self.losses_told.bit_count() == 1 or not math.isfinite(loss):
+        if self._read_off() != self.read_off:
+            raise NotTheSame("the model's probabilities, importances or parameters were exchanged in training")
+        if last or self.losses_told.bit_count() == 1 or not math.isfinite(loss):
             self._check(loss)
         return loss
+
+    def _read_off(self) -> list[Any]:
+        held = [mark(self.model.feature_probability), mark(self.model.importance)]
+        return [*held, *((id(p), p.requires_grad) for p in self.model.parameters())]
 
     @t.no_grad()
     def _check(self, loss: float) -> None:

@@ -83,17 +83,18 @@ def remembered(model: nn.Module) -> dict[str, Any]:
     for path, module in model.named_modules():
         held = {key: value for key, value in vars(module).items() if not key.startswith("_")}
         for key, value in {**held, **dict(module.named_buffers(recurse=False))}.items():
-            found[f"{path}.{key}"] = _mark(value)
+            found[f"{path}.{key}"] = mark(value)
     return found
 
 
-def _mark(value: Any) -> Any:
+def mark(value: Any) -> Any:
+    """Something that compares as different once `value` was changed, in place too."""
     if isinstance(value, Tensor):
         return id(value), value._version
     if isinstance(value, np.ndarray):
         return id(value), value.tobytes()
     if isinstance(value, (list, tuple, set)):
-        return id(value), [_mark(item) for item in value]
+        return id(value), [mark(item) for item in value]
     if isinstance(value, dict):
-        return id(value), {key: _mark(item) for key, item in value.items()}
+        return id(value), {key: mark(item) for key, item in value.items()}
     return value if isinstance(value, (int, float, str, bytes, bool, type(None))) else id(value)
