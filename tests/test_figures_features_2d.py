@@ -133,3 +133,11 @@ def test_wrapping_leaves_few_empty_places():
     expected = {1: (1, 1), 4: (1, 4), 5: (1, 5), 6: (2, 3), 8: (2, 4), 10: (2, 5), 12: (3, 4), 20: (4, 5)}
     assert {n: panel_grid(n) for n in expected} == expected
     assert panel_grid(8, 1) == (1, 8) and panel_grid(5, 2) == (2, 3)
+
+
+def test_the_circle_is_explained_wherever_it_is_drawn():
+    fig = plot_features_in_2d([pentagon(), pentagon(scale=0.1)])
+    assert len(fig.layout.shapes) == 2
+    assert any("dotted circle: norm 1" in note.text for note in fig.layout.annotations)
+    small = plot_features_in_2d(pentagon(scale=0.1))
+    assert not small.layout.shapes and not any("circle" in note.text for note in small.layout.annotations)

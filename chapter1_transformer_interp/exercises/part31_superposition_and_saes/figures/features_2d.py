@@ -51,7 +51,7 @@ def plot_features_in_2d(
         place = dict(row=i // columns + 1, col=i % columns + 1)
         draw_plane(fig, plane, place, limit, side, shades[i], names[i])
         square_axes(fig, place, limit, bottom=own or i + columns >= len(planes), left=own or i % columns == 0)
-    name_axes(fig, min(limits))
+    name_axes(fig, min(limits) if own else max(limits))
     shown = title or TITLE
     return finish_square(fig, rows, side, shown, f"{shown}. {_describe(planes, names)}")
 
