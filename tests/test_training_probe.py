@@ -10,6 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
+from tests.bank import Entry, answers
+
 SEEDS = range(5)
 PROBABILITY = 20.0 ** -t.linspace(0, 1, 3)[:, None]
 
@@ -460,3 +462,37 @@ def test_the_same_model_is_found_the_same_whatever_was_drawn_before() -> None:
     model = make(FromScratch)
     reasons = {recognise(model).reason for _ in range(3) if t.rand(1) >= 0}
     assert len(reasons) == 1
+
+
+# ---- the bank of answers
+
+
+def entries(*exercises: str, right: bool) -> list[Entry]:
+    """What learners write; answers that set out to deceive a test are another matter."""
+    honest = [e for e in answers() if not e.name.startswith(("hostile", "harmless"))]
+    return [e for e in honest if e.exercise in exercises and (e.diagnosis is None) == right]
+
+
+@pytest.mark.parametrize("entry", entries("forward", "generate_batch", "calculate_loss", right=True), ids=str)
+def test_right_answers_of_the_bank_are_fast(entry: Entry) -> None:
+    found = recognise(make(entry.answer))
+    assert found.law is not None, found.reason
+
+
+@pytest.mark.parametrize("entry", entries("generate_batch_pairs", right=True), ids=str)
+def test_right_answers_with_pairs_are_fast(entry: Entry) -> None:
+    found = recognise(make(entry.answer, 0.2, ToyModelConfig(3, 7, 2, 1, 2)))
+    assert found.law is not None and found.law.n_anticorrelated_pairs == 2, found.reason
+
+
+@pytest.mark.parametrize("entry", entries("generate_batch", right=False), ids=str)
+def test_no_wrong_batches_of_the_bank_are_taken_for_right_ones(entry: Entry) -> None:
+    probability = 0.05 + 0.5 * t.rand(3, 6, generator=t.Generator().manual_seed(0))
+    law = recognise(make(entry.answer, probability)).law
+    assert law is None or law.magnitude != "uniform"  # normal and signed ones are known, as what they are
+
+
+@pytest.mark.parametrize("entry", entries("generate_batch_pairs", right=False), ids=str)
+def test_no_wrong_pairs_of_the_bank_are_taken_for_right_ones(entry: Entry) -> None:
+    law = recognise(make(entry.answer, 0.3, ToyModelConfig(3, 7, 2, 1, 1))).law
+    assert law is None or not law.n_correlated_pairs
