@@ -35,6 +35,7 @@ class Trial:
         self.exercise = test.exercise
         self.device = device
         self._place = test.place
+        self._class_name = test.takes
         self._box = box
         self._generator = t.Generator().manual_seed(seed)  # of the CPU: the same inputs on every device
         self._last_case: str | None = None
@@ -101,7 +102,7 @@ class Trial:
 
     def build(self, model_class: Callable[..., Any], cfg: Any, **arguments: Any) -> Any:
         """Make a model of a learner's class on the course's device."""
-        name = self._place.split(".")[0]
+        name = self._class_name
         model = self.call(f"{name}(cfg, ...)", model_class, cfg, device=self.device, **arguments)
         if not issubclass(type(model), nn.Module):
             raise Failure("not-a-module", f"{name} is not an nn.Module.", f"Write class {name}(nn.Module).")
@@ -200,16 +201,17 @@ class LearnerTest:
             raise Failure("not-a-class", f"{self.name} takes the class itself: {self.name}({self.takes}).")
 
 
-def learner_test(exercise: str, place: str) -> Callable[[Check], Callable[..., Outcome]]:
+def learner_test(exercise: str, place: str, takes: str | None = None) -> Callable[[Check], Callable[..., Outcome]]:
     """Make a check the public test of an exercise.
 
     Args:
         exercise: its id, as in the notebook.
         place: where the answer is written, "ToyModel.forward" or the name of a function.
+        takes: what the test is given, if that is not the class or function of `place`.
     """
 
     def register(check: Check) -> Callable[..., Outcome]:
-        entry = LearnerTest(check.__name__, exercise, place.split(".")[0], place, check)
+        entry = LearnerTest(check.__name__, exercise, takes or place.split(".")[0], place, check)
 
         def test(answer: Any, *, seed: int = 0) -> Outcome:
             outcome, cause = entry.examine(answer, seed)

@@ -74,7 +74,7 @@ def norm_mistakes(W: Tensor) -> list[Mistake]:
 @learner_test("feature_norms", "feature_norms")
 def test_feature_norms(trial: Trial, metric: Metric) -> str:
     """Test the function: `tests.test_feature_norms(feature_norms)`."""
-    _check_metric(trial, metric, solutions.feature_norms, norm_mistakes)  # type: ignore[attr-defined]
+    _check_metric(trial, metric, solutions.feature_norms, norm_mistakes)
     return "values for 6 shapes, features that are not represented"
 
 
@@ -138,5 +138,5 @@ def interference_mistakes(W: Tensor) -> list[Mistake]:
 @learner_test("feature_interference", "feature_interference")
 def test_feature_interference(trial: Trial, metric: Metric) -> str:
     """Test the function: `tests.test_feature_interference(feature_interference)`."""
-    _check_metric(trial, metric, solutions.feature_interference, interference_mistakes)  # type: ignore[attr-defined]
+    _check_metric(trial, metric, solutions.feature_interference, interference_mistakes)
     return "values for 6 shapes, features that are not represented"

@@ -165,9 +165,9 @@ def _draw_all(trial: Trial, generate: Generate, cfg: solutions.ToyModelConfig, p
     return lambda: draw_from(trial, generate, model, ROWS, cfg.n_features, 1)
 
 
-@learner_test("generate_batch_pairs", "ToyModel.generate_batch")
+@learner_test("generate_batch_with_pairs", "generate_batch_with_pairs", takes="ToyModel")
 def test_generate_batch_pairs(trial: Trial, model_class: Any) -> str:
-    """Test `ToyModel.generate_batch` with pairs: `tests.test_generate_batch_pairs(ToyModel)`."""
+    """Test the batches of a model with and without pairs: `tests.test_generate_batch_pairs(ToyModel)`."""
     check_independent_features(trial, lambda *model: draw_model_rows(trial, model_class, *model))
     for n_correlated, n_anticorrelated, n_rest in ((2, 1, 3), (1, 2, 0), (2, 0, 1), (0, 2, 1)):
         text = f"for {n_correlated} correlated and {n_anticorrelated} anticorrelated pairs, and {n_rest} other features"

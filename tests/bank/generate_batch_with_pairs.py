@@ -7,7 +7,7 @@ from part31_superposition_and_saes.solutions import ToyModel
 from . import right, wrong
 from ._draws import anticorrelated, correlated, equal_probability, parts, rand, twice, uncorrelated
 
-PAIRS = "generate_batch_pairs"
+PAIRS = "generate_batch_with_pairs"
 
 
 @wrong(PAIRS, "pairs-independent")
