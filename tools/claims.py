@@ -101,8 +101,7 @@ def merge(known: dict[str, Any], rows: Sequence[Row], names: Sequence[str], run:
         run: command, seeds and versions of this run.
     """
     kept = [row for row in known.get("claims", []) if row["notebook"] not in names]
-    runs = {name: old for name, old in known.get("runs", {}).items() if name not in names}
-    runs |= {name: run for name in names}
+    runs = known.get("runs", {}) | {name: run for name in names}
     order = sorted([*kept, *rows], key=lambda row: (row["claim"], row["seed"]))
     return {"runs": dict(sorted(runs.items())), "claims": order}
 
