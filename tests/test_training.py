@@ -165,6 +165,22 @@ def test_a_generator_decides_everything_and_the_world_stays(kind: type, fast: bo
     assert not equal(first, run(4))
 
 
+def test_a_generator_decides_what_forward_and_schedule_draw() -> None:
+    class Noisy(ToyModel):
+        def forward(self, features):
+            out = super().forward(features)
+            return out + 0.1 * t.randn_like(out)
+
+    def run(kind: type) -> list[t.Tensor]:
+        model = make(kind)
+        train(model, lr_scale=lambda step, steps: t.rand(1).item())
+        return weights(model)
+
+    state = t.get_rng_state()
+    assert equal(run(Noisy), run(Noisy)) and equal(run(ToyModel), run(ToyModel))
+    assert t.equal(state, t.get_rng_state())
+
+
 @BOTH_PATHS
 def test_without_a_generator_the_global_state_decides(fast: bool) -> None:
     with t.random.fork_rng():
@@ -298,7 +314,7 @@ def test_no_steps_train_nothing() -> None:
 @BOTH_PATHS
 def test_a_diverging_loss_is_told_with_its_step(fast: bool) -> None:
     explode: Callable[[int, int], float] = lambda step, steps: 1e30 if step == 7 else 1.0  # noqa: E731
-    with pytest.raises(RuntimeError, match=r"by step 10; at step 5 it was still .* Lower lr"):
+    with pytest.raises(RuntimeError, match=r"by step 10; 5 steps before it was .* Lower lr"):
         train(make(), lr_scale=explode, fast=fast)
 
 

@@ -5,7 +5,7 @@ import operator
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch as t
@@ -13,11 +13,12 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from .probe import Recognition, recognise
+from .sources import global_state_from
 from .steps import AutogradStepper, FusedStepper, NotTheSame, Stepper
 
 Schedule = Callable[[int, int], float]
 # A batch of this many numbers keeps one thread busy; on less, a second thread costs more than it brings.
-NUMBERS_PER_THREAD = 2**18
+NUMBERS_PER_THREAD = 2**17
 
 
 @dataclass
@@ -77,8 +78,8 @@ def optimize(
         log_freq: steps between two updates of the loss beside the bar, 1 or more.
         lr: learning rate before scaling.
         lr_scale: `(step, steps) -> factor` on the learning rate.
-        generator: source of the batches, on the model's device; handed only to a `generate_batch` that takes one,
-            any other draws from torch's global state, seeded from it for the time of the training.
+        generator: source of the batches, on the model's device; handed only to a `generate_batch` that takes one.
+            Everything else that draws does so from torch's global state, seeded from it for as long as the training.
         on_log: called with `(step, loss)` every `log_freq` steps and at the last, before that step changes the
             parameters.
         fast: False for the model's own code and autograd in any case.
@@ -89,73 +90,80 @@ def optimize(
         RuntimeError: if the loss stops being finite.
     """
     batch_size, steps, log_freq, lr = _checked(batch_size, steps, log_freq, lr)
-    started = time.perf_counter()
-    found = recognise(model) if fast and steps else Recognition(None, None, "the fast path was not asked for")
-    recognised = time.perf_counter() - started
-
-    def run(stepper: Stepper, path: Literal["fused", "autograd"], data: Literal["fused", "own"], why: str) -> None:
-        report = TrainingReport(path, why, data, recognition_seconds=recognised)
-        model.training_report = report  # type: ignore[assignment]
-        try:
-            _loop(stepper, report, steps, log_freq, lambda step: lr * float(lr_scale(step, steps)), on_log)
-        finally:
-            report.seconds = time.perf_counter() - started
-
-    with _threads_for(model, batch_size):
-        why = found.reason
+    loop = _Loop(model, steps, log_freq, lambda step: lr * float(lr_scale(step, steps)), on_log)
+    found = recognise(model) if fast else Recognition(None, None, "the fast path was not asked for")
+    loop.recognition_seconds = time.perf_counter() - loop.started
+    why = found.reason
+    with _threads_for(model, batch_size), global_state_from(generator):
         if found.architecture is not None:
             start = [p.detach().clone() for p in model.parameters()]
+            report = TrainingReport("fused", why, "fused" if found.law else "own")
             try:
-                stepper = FusedStepper(model, found.architecture, found.law, batch_size, generator)
-                run(stepper, "fused", "fused" if found.law else "own", why)
-                return model.training_report  # type: ignore[return-value]
+                return loop.run(FusedStepper(model, found.architecture, found.law, batch_size, generator), report)
             except NotTheSame as difference:
                 why = f"{difference}, so the training began again"
                 with t.no_grad():
                     for parameter, value in zip(model.parameters(), start, strict=True):
                         parameter.copy_(value)
-        run(AutogradStepper(model, batch_size, generator), "autograd", "own", why)
-    return model.training_report  # type: ignore[return-value]
+        return loop.run(AutogradStepper(model, batch_size, generator), TrainingReport("autograd", why, "own"))
 
 
-def _loop(
-    stepper: Stepper,
-    report: TrainingReport,
-    steps: int,
-    log_freq: int,
-    rate: Callable[[int], float],
-    on_log: Callable[[int, float], None] | None,
-) -> None:
-    """Make the steps, tell of the loss every `log_freq` of them and at the last."""
-    last_told = 0
-    with stepper.random_state(), tqdm(total=steps, desc=f"training ({report.path})", leave=False) as progress:
-        for step in range(steps):
-            lr = _finite_rate(rate(step), step)
-            stepper.compute_gradients()
-            if step % log_freq == 0 or step == steps - 1:
-                loss = stepper.loss(last=step == steps - 1)
-                if not math.isfinite(loss):
-                    raise RuntimeError(_divergence(loss, step, report.loss, last_told, lr))
-                report.loss, last_told = loss, step
-                if on_log is not None:
-                    on_log(step, loss)
-                progress.set_postfix_str(f"loss={loss:.5f}, lr={lr:.2e}", refresh=False)
-                progress.update(step - progress.n)
-            stepper.update(lr)
-            report.steps = step + 1
-        progress.update(steps - progress.n)
+@dataclass
+class _Loop:
+    """What both paths have in common: the schedule, the progress bar, the log and the report."""
+
+    model: nn.Module
+    steps: int
+    log_freq: int
+    rate: Callable[[int], float]
+    on_log: Callable[[int, float], None] | None
+    started: float = field(default_factory=time.perf_counter)
+    recognition_seconds: float = 0.0
+
+    def run(self, stepper: Stepper, report: TrainingReport) -> TrainingReport:
+        """Make all steps; what is done is in the report whatever stops them."""
+        report.recognition_seconds = self.recognition_seconds
+        self.model.training_report = report  # type: ignore[assignment]
+        try:
+            with tqdm(total=self.steps, desc=f"training ({report.path})", leave=False) as progress:
+                for step in range(self.steps):
+                    lr = _finite_rate(self.rate(step), step)
+                    stepper.compute_gradients()
+                    if step % self.log_freq == 0 or step == self.steps - 1:
+                        self._log(stepper, report, lr)
+                        progress.set_postfix_str(f"loss={report.loss:.5f}, lr={lr:.2e}", refresh=False)
+                        progress.update(step - progress.n)
+                    stepper.update(lr)
+                    report.steps = step + 1
+                progress.update(self.steps - progress.n)
+        finally:
+            report.seconds = time.perf_counter() - self.started
+        return report
+
+    def _log(self, stepper: Stepper, report: TrainingReport, lr: float) -> None:
+        """Tell of the loss at the step that follows those in the report.
+
+        Raises:
+            RuntimeError: if it is not finite.
+        """
+        step = report.steps
+        loss = stepper.loss(last=step == self.steps - 1)
+        if not math.isfinite(loss):
+            became = "NaN" if math.isnan(loss) else "infinite"
+            before = f"; {self.log_freq} steps before it was {report.loss:.3g}" if math.isfinite(report.loss) else ""
+            raise RuntimeError(
+                f"loss became {became} by step {step}{before}. "
+                f"Lower lr (lr * lr_scale is {lr:.3g} here), or look for NaN in a batch."
+            )
+        report.loss = loss
+        if self.on_log is not None:
+            self.on_log(step, loss)
 
 
 def _finite_rate(rate: float, step: int) -> float:
     if not math.isfinite(rate):
         raise ValueError(f"lr * lr_scale is {rate} at step {step}; lr_scale(step, steps) must return a finite number")
     return rate
-
-
-def _divergence(loss: float, step: int, last_loss: float, last_step: int, lr: float) -> str:
-    became = "NaN" if math.isnan(loss) else "infinite"
-    before = f"; at step {last_step} it was still {last_loss:.3g}" if math.isfinite(last_loss) else ""
-    return f"loss became {became} by step {step}{before}. Lower lr (here lr * lr_scale is {lr:.3g}), or check the data."
 
 
 def _checked(batch_size: Any, steps: Any, log_freq: Any, lr: Any) -> tuple[int, int, int, float]:
@@ -182,7 +190,8 @@ def _checked(batch_size: Any, steps: Any, log_freq: Any, lr: Any) -> tuple[int, 
 def _threads_for(model: nn.Module, batch_size: int) -> Iterator[None]:
     """As many threads as a batch can keep busy, at most those that there are; put back afterwards."""
     before = t.get_num_threads()
-    per_row = max((p.numel() for name, p in model.named_parameters() if p.ndim == 2), default=1)
+    sizes = sorted((p.ndim != 2, p.numel()) for p in model.parameters())  # a bias is as large as a row of a batch
+    per_row = sizes[0][1] if sizes else 1
     wanted = min(before, max(1, per_row * batch_size // NUMBERS_PER_THREAD))
     t.set_num_threads(wanted)
     try:

@@ -1,7 +1,6 @@
 """The two ways to make a training step: by the model's own code and autograd, and by a closed form."""
 
 import math
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import torch as t
@@ -11,7 +10,7 @@ from .adam import FlatAdam, torch_adam
 from .data import DataLaw, Draws
 from .kernels import Architecture, Kernel
 from .probe import per_feature_attribute
-from .sources import accepts_generator, global_state_from
+from .sources import accepts_generator
 from .structure import known_parameters, mark
 
 # Loss of the closed form against that of the model's own code on the same batch, as a share; far above rounding.
@@ -25,9 +24,6 @@ class NotTheSame(Exception):
 @runtime_checkable
 class Stepper(Protocol):
     """One way to make a step, cut where the loop wants to look at it."""
-
-    def random_state(self) -> AbstractContextManager[None]:
-        """In force for the whole training."""
 
     def compute_gradients(self) -> None:
         """Draw a batch and compute the gradients at the parameters of this moment."""
@@ -46,11 +42,6 @@ class OwnBatches:
         self.generate_batch: Any = model.generate_batch
         self.batch_size = batch_size
         self.source = {"generator": generator} if accepts_generator(self.generate_batch) else {}
-        self.seeded_from = None if self.source else generator
-
-    def random_state(self) -> AbstractContextManager[None]:
-        """A `generate_batch` that takes no generator draws from a fork of the global state, seeded from it."""
-        return global_state_from(self.seeded_from)
 
     def draw(self) -> Tensor:
         """A fresh batch."""
@@ -65,9 +56,6 @@ class AutogradStepper:
         self.batches = OwnBatches(model, batch_size, generator)
         self.optimizer = torch_adam(model.parameters())
         self._loss = t.tensor(math.nan)
-
-    def random_state(self) -> AbstractContextManager[None]:
-        return self.batches.random_state()
 
     def compute_gradients(self) -> None:
         batch = self.batches.draw()
@@ -105,9 +93,6 @@ class FusedStepper:
         self.batches = None if law else OwnBatches(model, batch_size, generator)
         self.losses_told = 0
         self.read_off = self._read_off()
-
-    def random_state(self) -> AbstractContextManager[None]:
-        return self.batches.random_state() if self.batches else nullcontext()
 
     def compute_gradients(self) -> None:
         if self.draws:
