@@ -18,7 +18,7 @@ from part31_superposition_and_saes.checking.outcome import (
     failed_message,
     fit,
 )
-from part31_superposition_and_saes.checking.raised import MAX_TEXT, explain_exception, unsolved_exercise
+from part31_superposition_and_saes.checking.raised import MAX_TEXT, explain_exception
 from part31_superposition_and_saes.solutions import ToyModel
 
 from tests.bank.forward import BiasAfterRelu
@@ -90,17 +90,14 @@ def test_public_tests_are_listed_in_order_for_graders() -> None:
         assert f"tests.{name}({test.takes})" in public.__doc__
 
 
-def test_only_a_stub_counts_as_unsolved() -> None:
-    assert unsolved_exercise(NotImplementedError("forward")) == "forward"
-    assert unsolved_exercise(NotImplementedError("Could not run 'aten::foo'.")) is None
-    assert unsolved_exercise(NotImplementedError()) is None
-    assert unsolved_exercise(ValueError("forward")) is None
-
-
 def test_unsolved_exercise_says_what_to_do() -> None:
     class Stub(ToyModel):
         def forward(self, features):
             raise NotImplementedError("forward")
+
+    class TorchsOwn(ToyModel):
+        def forward(self, features):
+            raise NotImplementedError("Could not run 'aten::foo' with arguments from the 'bar' backend.")
 
     class NeedsAnother(ToyModel):
         def calculate_loss(self, out, batch):
@@ -109,6 +106,7 @@ def test_unsolved_exercise_says_what_to_do() -> None:
     outcome = learners_tests.REGISTRY["test_model"].judge(Stub)
     assert (outcome.passed, outcome.diagnosis) == (False, "unsolved")
     assert outcome.message.startswith("○ forward: not written yet.\n  Fill in ToyModel.forward in the cell above")
+    assert learners_tests.REGISTRY["test_model"].judge(TorchsOwn).diagnosis == "raised"
     outcome = learners_tests.REGISTRY["test_calculate_loss"].judge(NeedsAnother)
     assert (outcome.diagnosis, outcome.message.split(".")[0]) == ("unsolved", "○ calculate_loss: needs: forward")
 

@@ -1,10 +1,13 @@
 """What a check works with: calls that become failures, cases that are told apart, refusals that are asked for."""
 
+import contextlib
+import signal
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch as t
+from part31_superposition_and_saes.checking import time_limit
 from part31_superposition_and_saes.checking.outcome import Failure
 from part31_superposition_and_saes.checking.runner import LearnerTest, Trial, registry
 from part31_superposition_and_saes.runtime import device
@@ -118,6 +121,27 @@ def test_a_class_or_a_function_is_asked_for() -> None:
     method = LearnerTest("test_model", "forward", "ToyModel", "ToyModel.forward", check)
     assert method.judge(t.nn.Linear(1, 1)).diagnosis == "not-a-class"
     assert method.judge(t.nn.Linear).passed
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="this platform has no interval timers")
+def test_an_endless_loop_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_limit, "MAX_SECONDS", 0.1)
+
+    def endless(x: int) -> int:
+        while True:
+            with contextlib.suppress(Exception):
+                x += 1
+
+    def check(trial: Trial, answer: Any) -> str:
+        trial.call("square(3)", answer, 3)
+        return "no loop"
+
+    handler = signal.getsignal(signal.SIGPROF)
+    outcome = outcome_of(check, endless)
+    assert outcome.diagnosis == "too-slow" and outcome.seconds < 5
+    assert "square(3) did not finish in 0.1 seconds of computing" in outcome.message
+    assert outcome_of(check, abs).passed
+    assert signal.getitimer(signal.ITIMER_PROF)[0] == 0 and signal.getsignal(signal.SIGPROF) is handler
 
 
 def test_only_public_tests_are_listed() -> None:

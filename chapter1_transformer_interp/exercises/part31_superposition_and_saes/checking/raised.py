@@ -13,15 +13,6 @@ _ENGINE = tuple(str(_OURS / folder) for folder in ("checking", "checks"))
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
-def unsolved_exercise(error: BaseException) -> str | None:
-    """Name of the exercise whose stub raised this; None if it is another error (torch's own carry sentences)."""
-    if type(error) is NotImplementedError and len(error.args) == 1:
-        (name,) = error.args
-        if type(name) is str and name.isidentifier():
-            return name
-    return None
-
-
 def explain_exception(what: str, error: BaseException) -> Failure:
     """The failure for code that raised: the kind and text of the error, and the learner's line."""
     text = f"{what} raised {type(error).__name__}"

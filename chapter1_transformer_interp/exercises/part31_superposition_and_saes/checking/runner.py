@@ -14,10 +14,12 @@ import torch as t
 from torch import Tensor, nn
 
 from ..runtime import device
+from ..unsolved import missing_exercise
 from .outcome import PASSED, UNSOLVED, Failure, Outcome, TestFailed, failed_message, passed_message
-from .raised import explain_exception, unsolved_exercise
+from .raised import explain_exception
 from .sandbox import Sandbox, sandbox
 from .statistics import Ledger
+from .time_limit import TookTooLong, time_limit
 
 _ENTRIES: dict[Callable[..., Outcome], "LearnerTest"] = {}
 
@@ -58,10 +60,13 @@ class Trial:
         """
         before = {name: tensor.detach().clone() for name, tensor in (watch or {}).items()}
         try:
-            with self._box.learner():
+            with self._box.learner(), time_limit():
                 result = function(*args, **kwargs)
         except KeyboardInterrupt:
             raise
+        except TookTooLong as error:
+            headline = f"{what} did not finish in {error} of computing."
+            raise Failure("too-slow", headline, "Is there a loop that never ends?") from error
         except BaseException as error:  # a learner's code may raise anything, sys.exit() too
             raise self._explain(what, error) from error
         for name, tensor in (watch or {}).items():
@@ -89,7 +94,7 @@ class Trial:
         raise Failure("not-refused", f"{what} must be refused.", "Raise a ValueError that says so, before you draw.")
 
     def _explain(self, what: str, error: BaseException) -> Failure:
-        name = unsolved_exercise(error)
+        name = missing_exercise(error)
         if name is None:
             return explain_exception(what, error)
         if name == self.exercise:
