@@ -71,7 +71,11 @@ class _Handler:
             shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
             return
         outcome = getattr(error, "outcome", None)
-        print(outcome.message if outcome else f"○ needs: {exercise}. This cell runs once you have solved it.")
+        print(
+            " ".join(outcome.message.split())
+            if outcome
+            else f"○ needs: {exercise}. This cell runs once you have solved it."
+        )
         self.handled = error
 
     def after_cell(self, result: Any) -> None:
