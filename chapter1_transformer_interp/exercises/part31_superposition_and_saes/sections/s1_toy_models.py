@@ -778,7 +778,7 @@ if MAIN:
         importance=100.0 ** -t.linspace(0, 1, 100),
         generator=generator,
     )
-    hundred.optimize(batch_size=512, steps=1_000, lr=2e-2, lr_scale=linear_lr, generator=generator)
+    hundred.optimize(batch_size=512, steps=1_500, lr=5e-2, lr_scale=warmup_linear_lr, generator=generator)
     utils.plot_features_in_Nd(
         hundred.W[[0, 2, 4, 7]],
         height=800,
@@ -1157,9 +1157,6 @@ if MAIN:
     control, control_both = mates(independent)
     antipodal = (anticorrelated.W.detach()[:, :, 0::2], anticorrelated.W.detach()[:, :, 1::2])
     both_antipodal = (t.cosine_similarity(*antipodal, dim=1) < -0.9).all(dim=1)
-
-# %% tags=["claim"]
-if MAIN:
     three = train_pairs(3, 0, [0.4, 0.05], n_features=6)
     three_control = train_pairs(0, 0, [0.4, 0.05], n_features=6)
     cosine3, both3 = mates(three)
