@@ -169,6 +169,7 @@ def test_a_figure_that_cannot_be_drawn_fails_the_run_and_the_others_are_drawn(tm
     good, bad = shown({"data": [{"type": "bar", "y": [1]}], "layout": {}}), shown({"data": "none", "layout": {}})
     _, undrawn = run.show_figures([bad, good], tmp_path)
     assert len(undrawn) == 1 and undrawn[0].startswith("1_bars, cell 2 (fig): the figure could not be drawn")
+    assert (run.report([], [], undrawn, ""), run.report([], [], [], "")) == (1, 0)
     assert "image/png" in good.output.data and "image/png" not in bad.output.data
 
 
