@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+
 from tools import build, paths, source
 
 MINIMAL = '''# %% [markdown]

@@ -1,5 +1,8 @@
 """An answer against the right one: each way to be wrong gets its own key and a line that says what to do."""
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 import torch as t
@@ -16,7 +19,7 @@ RIGHT = t.arange(24.0).reshape(2, 3, 4)
 AXES = "batch inst feats"
 
 
-def failure_of(got: object, expected: t.Tensor = RIGHT, axes: str = AXES, **options: object) -> Failure:
+def failure_of(got: object, expected: t.Tensor = RIGHT, axes: str = AXES, **options: Any) -> Failure:
     with pytest.raises(Failure) as caught:
         compare(got, expected, axes, **options)
     return caught.value
@@ -113,17 +116,20 @@ def test_known_mistakes_are_named_whatever_their_shape() -> None:
 def test_a_missing_graph_and_wrong_gradients() -> None:
     assert failure_of(RIGHT.clone(), grad=True).diagnosis == "detached"
     right = {"W": t.ones(3), "b": t.ones(2)}
-    compare_gradients(dict(right), right)
-    for got, diagnosis, text in (
+    compare_gradients({"W": t.ones(3), "b": t.ones(2)}, right)
+    wrong: tuple[tuple[dict[str, t.Tensor | None], str, str], ...] = (
         ({"W": None, "b": t.ones(2)}, "detached", "no gradient reaches W"),
         ({"W": t.ones(3), "b": t.zeros(2)}, "gradient", "the gradient to b is not"),
         ({"W": t.ones(3) * float("nan"), "b": t.ones(2)}, "nan", "the gradient to W"),
-    ):
+    )
+    for got, diagnosis, text in wrong:
         with pytest.raises(Failure) as caught:
             compare_gradients(got, right)
         assert caught.value.diagnosis == diagnosis and text in caught.value.headline
     with pytest.raises(Failure) as caught:
-        known = {"W": lambda: [Mistake("halved", "half of the gradient.", t.full((3,), 0.5))]}
+        known: dict[str, Callable[[], Sequence[Mistake]]] = {
+            "W": lambda: [Mistake("halved", "half of the gradient.", t.full((3,), 0.5))]
+        }
         compare_gradients({"W": t.full((3,), 0.5), "b": t.ones(2)}, right, mistakes=known)
     assert caught.value.diagnosis == "halved"
 

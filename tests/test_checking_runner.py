@@ -146,4 +146,4 @@ def test_an_endless_loop_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_only_public_tests_are_listed() -> None:
     with pytest.raises(KeyError):
-        registry(len)
+        registry(len)  # type: ignore[arg-type]

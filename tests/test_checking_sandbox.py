@@ -15,7 +15,7 @@ from torch.nn import functional as F
 def global_state() -> dict[str, object]:
     return {
         "torch": t.get_rng_state().numpy().tobytes(),
-        "numpy": np.random.get_state()[1].tobytes(),
+        "numpy": str(np.random.get_state()),
         "python": random.getstate(),
         "dtype": t.get_default_dtype(),
         "device": t.get_default_device(),
@@ -106,12 +106,12 @@ def test_restoring_functions_says_whether_it_had_to() -> None:
 
 def test_a_learners_own_names_in_torch_stay() -> None:
     functions = TorchFunctions()
-    t.a_name_of_my_own = len
+    t.a_name_of_my_own = len  # type: ignore[attr-defined]
     try:
         functions.restore()
-        assert t.a_name_of_my_own is len
+        assert t.a_name_of_my_own is len  # type: ignore[attr-defined]
     finally:
-        del t.a_name_of_my_own
+        del t.a_name_of_my_own  # type: ignore[attr-defined]
 
 
 def test_printing_is_let_through_up_to_a_limit(capsys: pytest.CaptureFixture[str]) -> None:

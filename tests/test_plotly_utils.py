@@ -213,7 +213,7 @@ class TestLook:
     def test_finish_wants_an_alt_text(self):
         for alt in ("", "  ", None):
             with pytest.raises(ValueError, match="say in a sentence what the figure shows"):
-                finish(line([1, 2]), "Title", alt)
+                finish(line([1, 2]), "Title", alt)  # type: ignore[arg-type]
 
     def test_finish_keeps_other_meta_and_wraps_long_titles(self):
         fig = line([1, 2], width=400)

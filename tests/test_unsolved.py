@@ -66,7 +66,8 @@ def test_an_error_stops_the_notebook() -> None:
 
 
 def test_names_bound_at_the_top_level_of_a_cell() -> None:
-    source = "a = b, c = 1, 2\nfor d in []:\n    e = 1\nwith f() as g:\n    pass\nif (h := 1):\n    pass\ndef i():\n    j = 1"
+    source = "a = b, c = 1, 2\nfor d in []:\n    e = 1\nwith f() as g:\n    pass\n"
+    source += "if (h := 1):\n    pass\ndef i():\n    j = 1"
     assert assigned_names(source) == {"a", "b", "c", "d", "e", "g", "h"}
     assert assigned_names("%magic") == set()
 

@@ -186,8 +186,10 @@ def difference(path: Path, wanted: bytes) -> str | None:
         if our != their:
             text = "".join(their.get("source", "")).strip() or "(empty)"
             what = "has outputs" if their.get("outputs") else "differs from its source"
-            return f"{path.name}, cell {number} ({text.splitlines()[0][:60]!r}) {what}: edit the section, run `make notebooks`"
-    return f"{path.name} has {len(theirs)} cells, its source gives {len(ours)}, or its metadata differs: run `make notebooks`"
+            first = text.splitlines()[0][:60]
+            return f"{path.name}, cell {number} ({first!r}) {what}: edit the section, run `make notebooks`"
+    differs = "its metadata differs" if len(theirs) == len(ours) else f"it has {len(theirs)} cells, not {len(ours)}"
+    return f"{path.name}: {differs} from what its source gives; run `make notebooks`"
 
 
 def main(arguments: list[str] | None = None) -> int:
