@@ -19,7 +19,7 @@ from part31_superposition_and_saes.training.optimize import optimize
 from torch import Tensor, nn
 
 BATCH = 1024
-TURNS = 7
+TURNS = 5
 
 
 class PlainModel(nn.Module):
@@ -65,8 +65,8 @@ class Case:
         inst, feats, d_hidden: its size.
         lowest: probability of the last instance; the first has 1, the others lie between in equal ratios.
         steps: in a turn.
-        plain_steps: of plain training, whose loss at the end is the one to reach; 0 for none.
-        lr: that ours starts from.
+        plain_steps: of plain training, whose loss at the end is the one to reach.
+        lr: that ours starts from then.
     """
 
     inst: int
@@ -88,9 +88,14 @@ class Case:
 
 
 CASES = (
-    Case(8, 5, 2, lowest=0.02, steps=200, plain_steps=4000),
-    Case(10, 100, 20, lowest=0.01, steps=20, plain_steps=600, lr=1e-2),
-    Case(20, 200, 20, lowest=0.05, steps=6),
+    Case(8, 5, 2, lowest=0.02, steps=1000),
+    Case(10, 100, 20, lowest=0.01, steps=100),
+    Case(20, 200, 20, lowest=0.05, steps=25),
+)
+# Of 5 in 2 there are many, because single ones end in better and worse minima.
+TO_THE_SAME_LOSS = (
+    Case(32, 5, 2, lowest=0.02, steps=0, plain_steps=2500, lr=3e-2),
+    Case(10, 100, 20, lowest=0.01, steps=0, plain_steps=600, lr=1e-2),
 )
 
 
@@ -131,16 +136,16 @@ def lengths() -> Iterator[int]:
     return (10 * round(5 * 2 ** (k / 2)) for k in range(16))
 
 
-def same_loss(case: Case) -> tuple[int, float, int, float, float]:
-    """Steps and seconds of plain training, the fewest steps and the seconds of ours to its loss, and the loss."""
+def same_loss(case: Case) -> tuple[float, int, float, float]:
+    """Seconds of plain training, the fewest steps and the seconds of ours to within 1 % of its loss, and the loss."""
     plain = PlainModel(case.model())
     plain_seconds = train_plain(plain, case.plain_steps)
     target = evaluation_loss(plain, case)
     for steps in lengths():
         model = case.model()
         report = optimize(model, BATCH, steps, steps, case.lr, linear_lr, t.Generator().manual_seed(2))
-        if evaluation_loss(model, case) <= target:
-            return case.plain_steps, plain_seconds, steps, report.seconds, target
+        if evaluation_loss(model, case) <= 1.01 * target:
+            return plain_seconds, steps, report.seconds, target
     raise AssertionError(f"{case}: ours never reached the plain loss {target:.4g}")
 
 
@@ -159,14 +164,13 @@ def main() -> None:
         print(f"| {case} | {plain:.2f} ({threads}) | {ours:.2f} | {plain / ours:.1f} |", flush=True)
     print("\n| to the same loss | plain, lr 1e-3: steps, s | ours, linear decay: steps, s | ratio of seconds |")
     print("|---|---|---|---|")
-    for case in CASES:
-        if case.plain_steps:
-            t.set_num_threads(all_threads)
-            choose_threads(case)
-            steps, seconds, our_steps, our_seconds, loss = same_loss(case)
-            ours_text = f"{our_steps:,} from {case.lr:g}, {our_seconds:.2f}"
-            ratio = seconds / our_seconds
-            print(f"| {case} (loss {loss:.4g}) | {steps:,}, {seconds:.1f} | {ours_text} | {ratio:.0f} |", flush=True)
+    for case in TO_THE_SAME_LOSS:
+        t.set_num_threads(all_threads)
+        choose_threads(case)
+        seconds, our_steps, our_seconds, loss = same_loss(case)
+        plain_text = f"{case.plain_steps:,}, {seconds:.1f}"
+        ours_text = f"{our_steps:,} from {case.lr:g}, {our_seconds:.2f}"
+        print(f"| {case} (loss {loss:.4g}) | {plain_text} | {ours_text} | {seconds / our_seconds:.0f} |", flush=True)
 
 
 if __name__ == "__main__":
