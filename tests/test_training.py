@@ -8,7 +8,8 @@ import pytest
 import torch as t
 from part31_superposition_and_saes.solutions import ToyModel, ToyModelConfig, constant_lr, linear_lr
 from part31_superposition_and_saes.training import optimize as module
-from part31_superposition_and_saes.training.optimize import TrainingReport, optimize
+from part31_superposition_and_saes.training.loop import TrainingReport, checked_arguments
+from part31_superposition_and_saes.training.optimize import optimize
 from part31_superposition_and_saes.training.steps import FusedStepper
 
 BOTH_PATHS = pytest.mark.parametrize("fast", [True, False], ids=["fused", "autograd"])
@@ -300,8 +301,8 @@ def test_a_wrong_argument_is_named(changed: dict[str, Any], named: str) -> None:
 
 def test_a_count_must_be_whole() -> None:
     with pytest.raises(TypeError, match="batch_size=10.5"):
-        module._checked(10.5, 1, 1, 1.0)
-    assert module._checked(np.int64(8), t.tensor(3), True, 1) == (8, 3, 1, 1.0)
+        checked_arguments(10.5, 1, 1, 1.0)
+    assert checked_arguments(np.int64(8), t.tensor(3), True, 1) == (8, 3, 1, 1.0)
 
 
 def test_no_steps_train_nothing() -> None:
