@@ -17,6 +17,8 @@ from .figures.introduction import (
 )
 from .runtime import device, seed
 from .training.optimize import optimize
+from .training.sae import Resampling, optimize_sae
+from .training.sources import draw_batch
 from .unsolved import continue_past_unsolved
 
 __all__ = [
@@ -24,10 +26,13 @@ __all__ = [
     "ClaimFailed",
     "Measured",
     "PerFeature",
+    "Resampling",
     "claim",
     "continue_past_unsolved",
     "device",
+    "draw_batch",
     "optimize",
+    "optimize_sae",
     "per_feature",
     "plot_batch_in_hidden_plane",
     "plot_correlated_features",
