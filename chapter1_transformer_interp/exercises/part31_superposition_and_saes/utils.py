@@ -15,6 +15,8 @@ from .figures.introduction import (
     plot_relu_in_two_bases,
     plot_sparsity_and_importance,
 )
+from .figures.sizes import plot_projections, plot_true_against_found
+from .figures.straight_through import plot_straight_through
 from .runtime import device, seed
 from .training.optimize import optimize
 from .training.sae import Resampling, optimize_sae
@@ -44,7 +46,10 @@ __all__ = [
     "plot_features_in_Nd_discrete",
     "plot_polysemanticity_and_superposition",
     "plot_polytope_3d",
+    "plot_projections",
     "plot_relu_in_two_bases",
     "plot_sparsity_and_importance",
+    "plot_straight_through",
+    "plot_true_against_found",
     "seed",
 ]
