@@ -1,7 +1,7 @@
 """Gradients of an autoencoder on a fresh batch: by its own code and autograd, or by the closed form."""
 
 import math
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch as t
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from .steps import LOSS_TOLERANCE, NotTheSame, OwnBatches
 from .structure import mark
 
 
+@runtime_checkable
 class Gradients(Protocol):
     """Where a step's gradients come from."""
 
