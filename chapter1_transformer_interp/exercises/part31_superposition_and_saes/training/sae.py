@@ -1,7 +1,8 @@
 """The training behind a sparse autoencoder's `optimize`: gradients, a log, and latents that are resampled."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -10,9 +11,11 @@ from torch import Tensor, nn
 
 from .loop import Loop, Schedule, TrainingReport, checked_arguments, threads_for
 from .sae_adam import RestartingAdam
+from .sae_gradients import AutogradGradients, Gradients, KernelGradients
 from .sae_log import DataLog
+from .sae_probe import SAERecognition, recognise_sae
 from .sources import accepts_generator, global_state_from
-from .steps import OwnBatches
+from .steps import NotTheSame, OwnBatches
 
 Method = Literal["simple", "advanced"]
 Moments = Literal["restart", "zero", "keep"]
@@ -71,47 +74,21 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
-class AutogradGradients:
-    """Loss and gradients by the autoencoder's own code."""
-
-    def __init__(self, model: nn.Module, adam: RestartingAdam, batches: OwnBatches):
-        self.model: Any = model
-        self.adam, self.batches = adam, batches
-        self.loss_terms: dict[str, Tensor] = {}
-        self.total = t.tensor(t.nan)
-        self.acts = t.empty(0)
-
-    def compute(self) -> None:
-        """Draw a batch and write the gradients into `adam.gradients`."""
-        loss_terms, loss, acts, _ = self.model(self.batches.draw())
-        total = loss.mean(0).sum()
-        gradients = t.autograd.grad(total, self.adam.parameters, allow_unused=True)
-        with t.no_grad():
-            for into, gradient in zip(self.adam.gradients.values(), gradients, strict=True):
-                into.zero_() if gradient is None else into.copy_(gradient)
-            self.loss_terms = {"loss": loss.detach().mean(0)}
-            self.loss_terms |= {name: term.detach().mean(0) for name, term in loss_terms.items()}
-            self.total, self.acts = total.detach(), acts.detach()
-
-    def frac_active(self) -> Tensor:
-        """Share of the batch's rows in which each latent fired, `[inst d_sae]`."""
-        return (self.acts > 0).to(self.acts.dtype).mean(0)
-
-
 class SAEStepper:
     """A step: gradients, Adam, and, where it is time, new latents for dead ones."""
 
     def __init__(
         self,
         model: nn.Module,
-        gradients: AutogradGradients,
+        adam: RestartingAdam,
+        gradients: Gradients,
         resampling: Resampling,
         batch_size: int,
         steps: int,
         generator: t.Generator | None,
     ):
         self.model: Any = model
-        self.gradients, self.adam = gradients, gradients.adam
+        self.gradients, self.adam = gradients, adam
         self.resampling, self.batch_size, self.steps, self.generator = resampling, batch_size, steps, generator
         self.observe: Callable[[Tensor], None] | None = getattr(model, "observe", None)
         self.done = 0
@@ -122,12 +99,12 @@ class SAEStepper:
         self.gradients.compute()
 
     def loss(self, last: bool) -> float:
-        return float(self.gradients.total)
+        return self.gradients.loss(last)
 
     def update(self, lr: float) -> None:
         """Move the parameters, then resample if it is time."""
         if self.observe is not None:
-            self.observe(self.gradients.acts)
+            self.observe(self.gradients.acts())
         if self.resampling.is_watched(self.done):
             self.window.append(self.gradients.frac_active())
             del self.window[: -self.resampling.window]
@@ -162,7 +139,7 @@ class SAEStepper:
         frac_active = self.gradients.frac_active()
         resampled = t.zeros_like(frac_active, dtype=t.bool) if self.resampled is None else self.resampled
         self.resampled = None
-        return {"frac_active": frac_active, "resampled": resampled, **self.gradients.loss_terms}
+        return {"frac_active": frac_active, "resampled": resampled, **self.gradients.loss_terms()}
 
 
 def optimize_sae(
@@ -210,25 +187,42 @@ def optimize_sae(
     """
     batch_size, steps, log_freq, lr = checked_arguments(batch_size, steps, log_freq, lr)
     started = time.perf_counter()
-    with threads_for(model, batch_size), global_state_from(generator):
-        batches = OwnBatches(model, batch_size, generator)
-        hidden = OwnBatches(model, hidden_sample_size, generator).draw().detach()
-        log = DataLog(model, hidden, steps, log_freq)
-        adam = RestartingAdam(trainable(model), getattr(model, "learning_rate_factors", None))
-        gradients = AutogradGradients(model, adam, batches)
-        stepper = SAEStepper(model, gradients, resampling, batch_size, steps, generator)
-        loop = Loop(
-            model,
-            steps,
-            log_freq,
-            lambda step: lr * float(lr_scale(step, steps)),
-            lambda step, loss: log.add(step, step == steps - 1, stepper.log_terms()),
-            started,
-        )
-        was_training = model.training
-        model.train()
-        try:
-            loop.run(stepper, TrainingReport("autograd", "the autoencoder's own code", "own"))
-        finally:
-            model.train(was_training)
-    return log.entries
+    parameters = trainable(model)
+    found = SAERecognition(False, False, None, "the fast path was not asked for")
+    if fast:
+        found = recognise_sae(model, parameters)
+    recognition_seconds = time.perf_counter() - started
+    why, start = found.reason, {name: value.clone() for name, value in model.state_dict().items()}
+
+    def train(gradients_of: Callable[[RestartingAdam], Gradients], report: TrainingReport) -> list[dict[str, Any]]:
+        adam = RestartingAdam(parameters, getattr(model, "learning_rate_factors", None))
+        stepper = SAEStepper(model, adam, gradients_of(adam), resampling, batch_size, steps, generator)
+        log = DataLog(model, OwnBatches(model, hidden_sample_size, generator).draw().detach(), steps, log_freq)
+
+        def on_log(step: int, loss: float) -> None:
+            log.add(step, step == steps - 1, stepper.log_terms())
+
+        rate = lambda step: lr * float(lr_scale(step, steps))  # noqa: E731
+        Loop(model, steps, log_freq, rate, on_log, started, recognition_seconds).run(stepper, report)
+        return log.entries
+
+    with threads_for(model, batch_size), global_state_from(generator), _training_mode(model):
+        if found.known:
+            report = TrainingReport("fused", why, "fused" if found.law else "own")
+            try:
+                return train(lambda adam: KernelGradients(model, adam, found, batch_size, generator), report)
+            except NotTheSame as difference:
+                why = f"{difference}, so the training began again"
+                model.load_state_dict(start)
+        own = OwnBatches(model, batch_size, generator)
+        return train(lambda adam: AutogradGradients(model, adam, own), TrainingReport("autograd", why, "own"))
+
+
+@contextmanager
+def _training_mode(model: nn.Module) -> Iterator[None]:
+    before = model.training
+    model.train()
+    try:
+        yield
+    finally:
+        model.train(before)
