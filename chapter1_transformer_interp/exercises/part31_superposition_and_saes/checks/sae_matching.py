@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from .. import solutions
-from ..checking.compare import check_tensor, compare, to_numpy
+from ..checking.compare import Mistake, check_tensor, compare, to_numpy
 from ..checking.outcome import Failure
 from ..checking.runner import Trial, learner_test
 from .models import FEATS, FIXED_SIZE
@@ -59,6 +59,8 @@ def _check(trial: Trial, match: Matching, cosines: Tensor, live: Tensor) -> None
         raise Failure("type", f"your answer is a {type(out).__name__}, expected two tensors.", "Return both.")
     if len(out) != 2:
         raise Failure("not-two", f"{len(out)} things are returned, expected two.", "Return latents, cosines.")
+    if all(issubclass(type(one), Tensor) for one in out) and out[0].is_floating_point() > out[1].is_floating_point():
+        raise Failure("order", "cosines and indices are swapped.", "Return latents, cosines.")
     latents, matched = solutions.match_latents(cosines, live)
     compare(out[1], matched, FEATS, what="the matched cosines", mistakes=lambda: _mistakes(cosines, live))
     index = out[0]
@@ -86,9 +88,7 @@ def _columns_of_live(latents: np.ndarray, live: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(latents < 0, -1, np.take_along_axis(rank, np.maximum(latents, 0).astype(int), 1)))
 
 
-def _mistakes(cosines: Tensor, live: Tensor) -> Any:
-    from ..checking.compare import Mistake
-
+def _mistakes(cosines: Tensor, live: Tensor) -> list[Mistake]:
     this = "these are the cosines that you get"
     c, alive = to_numpy(cosines), to_numpy(live) > 0
     masked = np.where(alive[:, None], c, -np.inf)

@@ -99,7 +99,7 @@ def parameters_of(sae: Any, sizes: SAESizes) -> dict[str, Tensor]:
 
 def read_property(trial: Trial, sae: Any, name: str, watch: dict[str, Tensor]) -> Any:
     """Value of a property of a learner's class."""
-    if not hasattr(type(sae), name):
+    if getattr(type(sae), name, None) is None:
         raise Failure("missing-method", f"{type(sae).__name__} has no {name}.", f"Define it, under @property: {name}.")
     value = trial.call(name, lambda: getattr(sae, name), watch=watch)
     if callable(value) and not is_tensor(value):
