@@ -119,18 +119,34 @@ def method_of(test: LearnerTest) -> str:
     return name if hasattr(getattr(solutions, test.takes), name) else "generate_batch"
 
 
+# Answers that give nothing back, but change the model: there is no result to spoil.
+SILENT = ("__init__", "resample_simple", "resample_advanced")
+
+
+def through(how: Callable[[t.Tensor], Any], result: Any) -> Any:
+    """A result with its tensor, the last where there are several, passed through `how`."""
+    return (*result[:-1], how(result[-1])) if type(result) is tuple else how(result)
+
+
 def change(exercise: str, how: Callable[[t.Tensor], Any]) -> Any:
     """The reference answer to an exercise with its result passed through `how`."""
     test = next(one for one in REGISTRY.values() if one.exercise == exercise)
     original = getattr(solutions, test.takes)
     if test.takes == test.place:
-        return lambda *args, **kwargs: how(original(*args, **kwargs))
+        return lambda *args, **kwargs: through(how, original(*args, **kwargs))
     method = method_of(test)
 
     def changed(self: Any, *args: Any) -> Any:
-        return how(getattr(super(answer, self), method)(*args))
+        if isinstance(vars(original).get(method), property):
+            return how(getattr(super(answer, self), method))
+        result = getattr(super(answer, self), method)(*args)
+        if method in SILENT:
+            how(t.zeros(()))
+            return None
+        return through(how, result)
 
-    answer = type("Hostile", (original,), {method: changed})
+    is_property = isinstance(vars(original).get(method), property)
+    answer = type("Hostile", (original,), {method: property(changed) if is_property else changed})
     return answer
 
 
@@ -146,24 +162,31 @@ def takes_only_cfg(base: type) -> type:
     return type("Hostile", (base,), {"__init__": constructor})
 
 
+def an_object(of: type) -> Any:
+    """A small object of a class of the course."""
+    toy = solutions.ToyModel(solutions.ToyModelConfig(1))
+    return of(solutions.ToySAEConfig(1, 2, 5), toy) if issubclass(of, solutions.ToySAE) else of(toy.cfg)
+
+
 for test in REGISTRY.values():
     exercise = test.exercise
+    silent = test.takes != test.place and method_of(test) in SILENT
     for number, (diagnosis, spoil) in enumerate(SPOILED):
+        if silent and diagnosis not in ("raised", "unsolved"):
+            continue
         add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), diagnosis)
     for disturb in DISTURBED:
         add(exercise, f"harmless-{disturb.__name__}", change(exercise, disturb), None)
-    add(
-        exercise,
-        "hostile-drifting",
-        change(exercise, drifting),
-        "magnitude-range" if exercise.startswith("generate") else "values",
-    )
+    if not silent:
+        drifted = "magnitude-range" if exercise.startswith("generate") else "values"
+        add(exercise, "hostile-drifting", change(exercise, drifting), drifted)
     if test.takes == test.place:
         add(exercise, "hostile-not-callable", 3, "not-callable")
     else:
         original, method = getattr(solutions, test.takes), method_of(test)
-        add(exercise, "hostile-object", original(solutions.ToyModelConfig(1)), "not-a-class")
-        add(exercise, "hostile-missing-method", type("Hostile", (original,), {method: None}), "missing-method")
+        add(exercise, "hostile-object", an_object(original), "not-a-class")
+        missing = "raised" if method == "__init__" else "missing-method"
+        add(exercise, "hostile-missing-method", type("Hostile", (original,), {method: None}), missing)
         add(
             exercise,
             "hostile-plain-class",

@@ -14,6 +14,9 @@ from .checks.pairs import (
     test_generate_correlated_features,
     test_generate_uncorrelated_features,
 )
+from .checks.sae import test_sae_forward, test_sae_generate_batch, test_sae_init, test_sae_W_dec_normalized
+from .checks.sae_matching import test_match_latents
+from .checks.sae_resampling import test_resample_advanced, test_resample_simple
 from .checks.toy_models import test_calculate_loss, test_model
 
 REGISTRY = registry(
@@ -26,6 +29,13 @@ REGISTRY = registry(
     test_generate_anticorrelated_features,
     test_generate_uncorrelated_features,
     test_generate_batch_pairs,
+    test_sae_init,
+    test_sae_W_dec_normalized,
+    test_sae_generate_batch,
+    test_sae_forward,
+    test_resample_simple,
+    test_resample_advanced,
+    test_match_latents,
 )
 
 __all__ = [
@@ -41,5 +51,12 @@ __all__ = [
     "test_generate_batch_pairs",
     "test_generate_correlated_features",
     "test_generate_uncorrelated_features",
+    "test_match_latents",
     "test_model",
+    "test_resample_advanced",
+    "test_resample_simple",
+    "test_sae_W_dec_normalized",
+    "test_sae_forward",
+    "test_sae_generate_batch",
+    "test_sae_init",
 ]
