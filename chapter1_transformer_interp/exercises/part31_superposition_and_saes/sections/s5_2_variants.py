@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import part31_superposition_and_saes.utils as utils
-from part31_superposition_and_saes.sections.s1_toy_models import ToyModel, ToyModelConfig
+from part31_superposition_and_saes.sections.s1_toy_models import ToyModel, ToyModelConfig, warmup_linear_lr
 from part31_superposition_and_saes.sections.s5_1_sparse_autoencoders import (
     ToySAE,
     ToySAEConfig,
@@ -29,7 +29,6 @@ from part31_superposition_and_saes.utils import device
 MAIN = __name__ == "__main__"
 if MAIN:
     import part31_superposition_and_saes.tests as tests
-    from part31_superposition_and_saes.sections.s1_toy_models import warmup_linear_lr
 
 # %% [markdown]
 # # Section 5, second half: what came after the ReLU
@@ -505,7 +504,7 @@ class Heaviside(t.autograd.Function):
         """
         z, theta = ctx.saved_tensors
         ### BEGIN SOLUTION
-        to_theta = -(1 / ctx.eps) * rectangle((z - theta) / ctx.eps) * grad_output
+        to_theta = -(1 / ctx.eps) * rectangle(z - theta, ctx.eps) * grad_output
         return None, to_theta.sum_to_size(theta.shape), None
         ### END SOLUTION
 
@@ -537,7 +536,7 @@ class JumpReLU(t.autograd.Function):
         z, theta = ctx.saved_tensors
         ### BEGIN SOLUTION
         to_z = (z > theta) * grad_output
-        to_theta = -(theta / ctx.eps) * rectangle((z - theta) / ctx.eps) * grad_output
+        to_theta = -(theta / ctx.eps) * rectangle(z - theta, ctx.eps) * grad_output
         return to_z, to_theta.sum_to_size(theta.shape), None
         ### END SOLUTION
 
@@ -1093,3 +1092,214 @@ class MatryoshkaToySAE(BatchTopKToySAE):
     ) -> Float[Tensor, "batch inst"]:
         """The squared errors of all groups, summed."""
         return nested_reconstruction_loss(h, acts, W_dec, self.b_dec, self.group_sizes)
+
+
+# %% [markdown]
+# ## One comparison
+#
+# Six kinds of autoencoder, each published with a table in which it comes first. In a language model nobody knows the
+# true features, so such tables compare reconstruction error, number of active latents, and what people think of the
+# latents. Here you know the truth. So make the comparison that is not possible there: **which of them finds the true
+# features?**
+#
+# The models have 100 features in 20 dimensions, about two of them on in a row. There are four kinds of data, because an
+# answer for one kind need not be one for another:
+#
+# - **independent** features, equally often on;
+# - **hierarchical** ones: 10 parents, each with 4 children of which at most one is on, and only where the parent is on;
+#   50 independent others;
+# - **Zipf**: independent, the $i$-th feature $1/i$ times as often on as the first, from 0.39 down to 0.004;
+# - **paired**: 50 pairs of features that are always on together, with sizes of their own.
+#
+# The cell is given: the data, one line of settings for each kind of autoencoder, and what is measured.
+
+
+# %%
+class HierarchicalToyModel(ToyModel):
+    """A toy model of hierarchical features: children that exclude each other and come only where their parent is on.
+
+    The first `n_parents` features are parents, then come the children of each in turn, then independent ones.
+    `feature_probability` is how often a feature is on over all rows, children included; it must be equal over the
+    children of a parent.
+    """
+
+    def __init__(
+        self,
+        cfg: ToyModelConfig,
+        feature_probability: utils.PerFeature = 0.01,
+        importance: utils.PerFeature = 1.0,
+        device: t.device | str = device,
+        *,
+        n_parents: int = 10,
+        n_children: int = 4,
+        generator: t.Generator | None = None,
+    ):
+        """Start as `ToyModel` does.
+
+        Args:
+            n_parents: features with children.
+            n_children: children of each.
+        Raises:
+            ValueError: if they do not fit into `n_features`, siblings differ in probability, or the children of a
+                parent are on more often than it is.
+        """
+        super().__init__(cfg, feature_probability, importance, device, generator=generator)
+        self.n_parents, self.n_children = n_parents, n_children
+        if n_parents * (1 + n_children) > cfg.n_features:
+            raise ValueError(f"{n_parents} parents with {n_children} children do not fit into {cfg.n_features} features")
+        parents = self.feature_probability[:, :n_parents, None]
+        children = self.feature_probability[:, self.child_columns].unflatten(1, (n_parents, n_children))
+        if (children != children[..., :1]).any():
+            raise ValueError("feature_probability differs between children of one parent; it must be equal")
+        if (children.sum(dim=2, keepdim=True) > parents * (1 + 1e-6)).any():
+            raise ValueError("feature_probability: a parent's children are on more often than the parent")
+
+    @property
+    def child_columns(self) -> slice:
+        """Columns of the children."""
+        return slice(self.n_parents, self.n_parents * (1 + self.n_children))
+
+    def generate_batch(
+        self, batch_size: int, *, generator: t.Generator | None = None
+    ) -> Float[Tensor, "batch inst feats"]:
+        """Draw a batch of data: parents and others independently, then at most one child of each parent that is on."""
+        shape = (batch_size, self.cfg.n_inst, self.cfg.n_features)
+        drawn = t.rand(shape, device=self.W.device, generator=generator)
+        is_on = drawn < self.feature_probability
+        parents, p_parent = drawn[..., : self.n_parents], self.feature_probability[:, : self.n_parents]
+        p_child = self.feature_probability[:, self.child_columns].unflatten(1, (self.n_parents, self.n_children))[..., 0]
+        # Given that a parent is on, its number is uniform on [0, p_parent]: pieces of length p_child decide on the child.
+        place = t.arange(self.n_children, device=self.W.device)
+        low = place * p_child[..., None]
+        among = (parents[..., None] >= low) & (parents[..., None] < low + p_child[..., None])
+        is_on[..., self.child_columns] = (among & (parents < p_parent)[..., None]).flatten(-2)
+        return t.where(is_on, self.draw_magnitudes(shape, generator), 0.0)
+
+
+def zipf_probability(n_features: int, n_active: float) -> Float[Tensor, " feats"]:
+    """Probabilities that fall as 1 / rank and add up to `n_active`, the features that are on in the mean row."""
+    weights = 1 / t.arange(1, n_features + 1)
+    return n_active * weights / weights.sum()
+
+
+KINDS_OF_DATA = ("five in two", "independent", "hierarchical", "Zipf", "paired")
+
+
+def model_for(kind: str, n_inst: int, generator: t.Generator | None = None, steps: int = 1_000) -> ToyModel:
+    """Trained toy models on one kind of data.
+
+    Args:
+        kind: one of `KINDS_OF_DATA`.
+        n_inst: independent models.
+        generator: source of start and data.
+        steps: of training, batches of 512.
+    Raises:
+        ValueError: if there is no such kind.
+    """
+    if kind not in KINDS_OF_DATA:
+        raise ValueError(f"kind={kind!r} must be one of {', '.join(KINDS_OF_DATA)}")
+    cfg = ToyModelConfig(n_inst=n_inst, n_features=100, d_hidden=20, n_correlated_pairs=50 if kind == "paired" else 0)
+    model: ToyModel
+    if kind == "five in two":
+        model = ToyModel(ToyModelConfig(n_inst=n_inst), feature_probability=0.025, generator=generator)
+    elif kind == "hierarchical":
+        probability = t.tensor([0.06] * 10 + [0.012] * 40 + [0.02] * 50)
+        model = HierarchicalToyModel(cfg, probability, generator=generator)
+    else:
+        probability = zipf_probability(100, 2.0) if kind == "Zipf" else t.tensor(0.02)
+        model = ToyModel(cfg, probability, generator=generator)
+    lr = 3e-2 if kind == "five in two" else 1e-2
+    model.optimize(512, steps, lr=lr, lr_scale=partial(warmup_linear_lr, warmup=0.1), generator=generator)
+    return model
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One kind of autoencoder with its settings for the comparison.
+
+    Attributes:
+        name: in figures and tables.
+        sae: its class.
+        knob: the field of the config that sets how many latents fire.
+        values: of the knob, one for each kind of data where they differ: "" for all others.
+        choices: more fields of the config.
+    """
+
+    name: str
+    sae: type[ToySAE]
+    knob: str
+    values: Mapping[str, tuple[float, ...]]
+    choices: Mapping[str, Any]
+
+    def values_for(self, kind: str) -> tuple[float, ...]:
+        """Settings to try on a kind of data."""
+        return self.values.get(kind, self.values[""])
+
+
+JUMP = {"ste_epsilon": 0.3}
+RATION = {"": (1.0, 1.5, 2.0, 3.0), "five in two": (0.12, 0.16, 0.25, 0.5)}
+VARIANTS = (
+    Variant("standard", ToySAE, "sparsity_coeff", {"": (0.01, 0.02, 0.03, 0.05), "five in two": (0.1, 0.2, 0.3, 0.5)}, {}),
+    Variant("gated", GatedToySAE, "sparsity_coeff", {"": (0.3, 0.6, 1.0, 1.6)}, {}),
+    Variant("JumpReLU", JumpReLUToySAE, "sparsity_coeff", {"": (0.003, 0.006, 0.012, 0.02), "five in two": (0.03, 0.06, 0.1, 0.15)}, JUMP),
+    Variant("TopK", TopKToySAE, "k", {"": (1, 2, 3, 5), "five in two": (1, 2)}, {"init_scale": 1.0}),
+    Variant("BatchTopK", BatchTopKToySAE, "k", RATION, {}),
+    Variant("Matryoshka", MatryoshkaToySAE, "k", RATION, {}),
+)  # fmt: skip
+
+
+def train_variant(
+    variant: Variant, value: float, models: ToyModel, generator: t.Generator | None = None, steps: int = 1_000, lr: float = 0.0
+) -> ToySAE:
+    """Train one autoencoder on each of several models.
+
+    Args:
+        variant: which kind.
+        value: of its knob.
+        models: trained ones; every instance is read by an autoencoder of its own.
+        generator: source of start and data.
+        steps: batches of 256.
+        lr: learning rate; 0 for 0.01, and for the small models 0.1, or 0.03 where a threshold is learned or ruled.
+    """
+    d_in, d_sae = models.cfg.d_hidden, models.cfg.n_features
+    small = d_in == 2
+    lr = lr or ((0.1 if variant.sae in (ToySAE, GatedToySAE) else 0.03) if small else 0.01)
+    fields: dict[str, Any] = {"init_scale": 0.3, "decoder_init": "encoder", variant.knob: value, **variant.choices}
+    if variant.sae is MatryoshkaToySAE:
+        fields["group_sizes"] = (1, 2, 5) if small else (6, 12, 25, 50, 100)
+    sae = variant.sae(ToySAEConfig(models.cfg.n_inst, d_in, d_sae, **fields), models, generator=generator)
+    sae.model.load_state_dict(models.state_dict())  # not instance 0 for all, but each model for its own autoencoder
+    has_auxiliary_loss = issubclass(variant.sae, TopKToySAE)
+    sae.optimize(
+        batch_size=256, steps=steps, lr=lr, lr_scale=short_warmup_lr, log_freq=steps, hidden_sample_size=1,
+        resample_method=None if has_auxiliary_loss and not small else "simple",
+        resample_freq=50, resample_window=50, generator=generator,
+    )  # fmt: skip
+    return sae.eval()
+
+
+@t.no_grad()
+def measure_variant(sae: ToySAE, batch_size: int = 4_000, generator: t.Generator | None = None) -> dict[str, Float[Tensor, " inst"]]:
+    """What the comparison looks at, one number an instance.
+
+    Args:
+        sae: trained.
+        batch_size: rows to measure on.
+        generator: source of the rows.
+    Returns:
+        `L0`, latents on in the mean row; `explained`, the share of the variance of h that the reconstruction explains;
+        `matching`, the mean signed cosine of one-to-one matching between live latents and the features that the model
+        represents (norm above 1/2); `dead`, latents that never fired; `gamma`, shrinkage.
+    """
+    h = utils.draw_batch(sae, batch_size, generator)
+    acts, h_reconstructed = sae(h)[2:]
+    live, kept = (acts > 0).any(dim=0), sae.model.W.norm(dim=1) > 0.5
+    cosines = feature_cosines(sae.W_dec, sae.model.W)
+    matched = match_latents(t.where(kept[:, :, None], cosines, -1.0), live)[1] * kept
+    return {
+        "L0": (acts > 0).to(h.dtype).sum(dim=-1).mean(dim=0),
+        "explained": 1 - (h_reconstructed - h).square().sum(dim=(0, 2)) / (h - h.mean(dim=0)).square().sum(dim=(0, 2)),
+        "matching": matched.sum(dim=1) / kept.sum(dim=1),
+        "dead": (~live).sum(dim=1).to(h.dtype),
+        "gamma": shrinkage(h, h_reconstructed, sae.b_dec),
+    }
