@@ -23,8 +23,7 @@ def variants_sweep() -> tuple[pd.DataFrame, dict[str, Any]]:
         {**{name: run[name] for name in ("role", "data", "variant", "value")}, "instance": instance, **measured}
         for run in content["runs"]
         for instance, measured in enumerate(
-            dict(zip(MEASURED, numbers, strict=True))
-            for numbers in zip(*(run[name] for name in MEASURED), strict=True)
+            dict(zip(MEASURED, numbers, strict=True)) for numbers in zip(*(run[name] for name in MEASURED), strict=True)
         )
     ]
     return pd.DataFrame(lines), content["made_by"]

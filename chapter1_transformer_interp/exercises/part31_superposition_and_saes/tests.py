@@ -16,7 +16,10 @@ from .checks.pairs import (
 )
 from .checks.sae import test_sae_forward, test_sae_generate_batch, test_sae_init, test_sae_W_dec_normalized
 from .checks.sae_matching import test_match_latents
+from .checks.sae_rations import test_keep_batch_top_k, test_keep_top_k, test_nested_reconstruction_loss, test_shrinkage
 from .checks.sae_resampling import test_resample_advanced, test_resample_simple
+from .checks.sae_variants import test_gated_sae, test_jumprelu_sae
+from .checks.straight_through import test_heaviside, test_jumprelu, test_rectangle
 from .checks.toy_models import test_calculate_loss, test_model
 
 REGISTRY = registry(
@@ -36,6 +39,15 @@ REGISTRY = registry(
     test_resample_simple,
     test_resample_advanced,
     test_match_latents,
+    test_shrinkage,
+    test_gated_sae,
+    test_rectangle,
+    test_heaviside,
+    test_jumprelu,
+    test_jumprelu_sae,
+    test_keep_top_k,
+    test_keep_batch_top_k,
+    test_nested_reconstruction_loss,
 )
 
 __all__ = [
@@ -46,17 +58,26 @@ __all__ = [
     "test_calculate_loss",
     "test_feature_interference",
     "test_feature_norms",
+    "test_gated_sae",
     "test_generate_anticorrelated_features",
     "test_generate_batch",
     "test_generate_batch_pairs",
     "test_generate_correlated_features",
     "test_generate_uncorrelated_features",
+    "test_heaviside",
+    "test_jumprelu",
+    "test_jumprelu_sae",
+    "test_keep_batch_top_k",
+    "test_keep_top_k",
     "test_match_latents",
     "test_model",
+    "test_nested_reconstruction_loss",
+    "test_rectangle",
     "test_resample_advanced",
     "test_resample_simple",
     "test_sae_W_dec_normalized",
     "test_sae_forward",
     "test_sae_generate_batch",
     "test_sae_init",
+    "test_shrinkage",
 ]

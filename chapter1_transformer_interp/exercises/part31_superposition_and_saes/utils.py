@@ -5,6 +5,7 @@ This file is a door: every name is at home in a room beside it.
 
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
+from .export import to_saelens
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
 from .figures.features_2d import plot_features_in_2d
 from .figures.features_nd import plot_features_in_Nd, plot_features_in_Nd_discrete
@@ -52,4 +53,5 @@ __all__ = [
     "plot_straight_through",
     "plot_true_against_found",
     "seed",
+    "to_saelens",
 ]

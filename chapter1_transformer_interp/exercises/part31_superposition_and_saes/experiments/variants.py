@@ -46,7 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
     for role, n_models in (("report", options.models), ("pick", options.picking)):
         for line in sweep(role, n_models, options.steps, solutions.KINDS_OF_DATA):
             lines.append(line)
-            shown = {name: round(sum(values) / n_models, 3) for name, values in line.items() if isinstance(values, list)}
+            shown = {
+                name: round(sum(values) / n_models, 3) for name, values in line.items() if isinstance(values, list)
+            }
             print(role, line["data"], line["variant"], line["value"], shown, flush=True)
     made_by = {
         "command": f"python -m part31_superposition_and_saes.experiments.variants {' '.join(sys.argv[1:])}".strip(),

@@ -1,4 +1,4 @@
-"""What a latent reads and what it says: projections with a feature on and off, true sizes against reconstructed ones."""
+"""What a latent reads and what it says: projections with a feature on and off, true against reconstructed sizes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -28,7 +28,9 @@ def plot_projections(shown: Mapping[str, Panel], title: str) -> go.Figure:
     """
     if not shown:
         raise ValueError("shown is empty; give at least one panel")
-    arrays = {name: (to_numpy(z, name), to_numpy(on, name).astype(bool), marks) for name, (z, on, marks) in shown.items()}
+    arrays = {
+        name: (to_numpy(z, name), to_numpy(on, name).astype(bool), marks) for name, (z, on, marks) in shown.items()
+    }
     low = min(float(z.min()) for z, _, _ in arrays.values())
     high = max(float(z.max()) for z, _, _ in arrays.values())
     edges = np.linspace(low, high, BINS + 1)
@@ -82,7 +84,7 @@ def plot_true_against_found(shown: Mapping[str, Sizes], title: str) -> go.Figure
         for name, (_, _, gamma, slope, intercept) in arrays.items()
     ]
     fig = panels(1, len(arrays), heads, shared_yaxes=True, horizontal_spacing=0.04)
-    for column, (name, (true, found, _, slope, intercept)) in enumerate(arrays.items(), start=1):
+    for column, (true, found, _, slope, intercept) in enumerate(arrays.values(), start=1):
         place = dict(row=1, col=column)
         alone = (true > 0) & ((true > 0).sum(axis=1, keepdims=True) == 1)
         several = (true > 0) & ~alone

@@ -71,8 +71,8 @@ def plot_straight_through(
     )  # fmt: skip
     lowest = float(x[int(np.argmin(y))])
     alt = (
-        f"{title}. The loss is least near a threshold of {lowest:.2f}. From a width of {widths[0]:g} to {widths[-1]:g} the "
-        f"bias grows from {errors['bias'][0]:.2g} to {errors['bias'][-1]:.2g}, and the spread falls from "
+        f"{title}. The loss is least near a threshold of {lowest:.2f}. From a width of {widths[0]:g} to {widths[-1]:g} "
+        f"the bias grows from {errors['bias'][0]:.2g} to {errors['bias'][-1]:.2g}, and the spread falls from "
         f"{errors['spread'][0]:.2g} to {errors['spread'][-1]:.2g}."
     )
     return finish(fig, title, alt)

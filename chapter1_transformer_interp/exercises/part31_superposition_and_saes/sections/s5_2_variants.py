@@ -2,13 +2,12 @@
 """Section 5, second half: shrinkage, gated and JumpReLU autoencoders, TopK and its relatives, and one comparison."""
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
 import einops
-import pandas as pd
 import torch as t
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -21,7 +20,6 @@ from part31_superposition_and_saes.sections.s5_1_sparse_autoencoders import (
     ToySAEConfig,
     feature_cosines,
     match_latents,
-    recovery,
     short_warmup_lr,
 )
 from part31_superposition_and_saes.utils import device
@@ -204,7 +202,10 @@ if MAIN:
     standard = {c: train_five(ToySAE, sparsity_coeff=c) for c in coefficients}
     paired = {c: latents_and_features(sae, 20_000, generator) for c, sae in standard.items()}
     utils.plot_true_against_found(
-        {f"c = {c}": (pair.true[:, 0], pair.found[:, 0], float(pair.gamma[0]), *pair.line()) for c, pair in paired.items()},
+        {
+            f"c = {c}": (pair.true[:, 0], pair.found[:, 0], float(pair.gamma[0]), *pair.line())
+            for c, pair in paired.items()
+        },
         title="The penalty takes the same amount from every activation: a shift, not a slope",
     )
 
@@ -280,10 +281,18 @@ if MAIN:
         29,
         "projections with the feature off and on overlap, and a threshold tells them apart better than any ReLU",
         [
-            utils.Measured("positive projections, feature off, something on (share)", positive, at_least=0.45, at_most=0.55),
-            utils.Measured("best threshold over the shadow's length", best_threshold / shadow, at_least=0.85, at_most=1.15),
-            utils.Measured("F1 of the threshold minus F1 of the best shifted ReLU", threshold[0] - shifted[0], at_least=0.1),
-            utils.Measured("squared error of the threshold over that of the shifted ReLU", threshold[1] / shifted[1], at_most=0.8),
+            utils.Measured(
+                "positive projections, feature off, something on (share)", positive, at_least=0.45, at_most=0.55
+            ),
+            utils.Measured(
+                "best threshold over the shadow's length", best_threshold / shadow, at_least=0.85, at_most=1.15
+            ),
+            utils.Measured(
+                "F1 of the threshold minus F1 of the best shifted ReLU", threshold[0] - shifted[0], at_least=0.1
+            ),
+            utils.Measured(
+                "squared error of the threshold over that of the shifted ReLU", threshold[1] / shifted[1], at_most=0.8
+            ),
             utils.Measured("F1 of the plain ReLU", relu[0], at_most=0.6),
         ],
         source="Gated, 'Why separate magnitude estimation from feature detection'",
@@ -679,9 +688,11 @@ if MAIN:
 
     def mean_loss(at: float) -> Tensor:
         """Over the same rows, at another threshold."""
-        return row_losses(x, z, t.tensor(at, device=device), eps).double().mean() if z.is_cpu else row_losses(
-            x, z, t.tensor(at, device=device), eps
-        ).mean()
+        return (
+            row_losses(x, z, t.tensor(at, device=device), eps).double().mean()
+            if z.is_cpu
+            else row_losses(x, z, t.tensor(at, device=device), eps).mean()
+        )
 
     difference = (mean_loss(theta + eps / 2) - mean_loss(theta - eps / 2)).cpu() / eps
     points, threshold = t.tensor([0.30, 0.27, 0.35], device=device), t.full((3,), theta, device=device).requires_grad_()
@@ -699,8 +710,14 @@ if MAIN:
         "pseudo-gradients estimate the slope of the expected loss: bias falls with the window, spread grows as its root",
         [
             utils.Measured("worked points, largest difference", max(off), at_most=1e-4),
-            utils.Measured("|estimate - exact slope|, 10⁶ rows", (estimate - exact_slope(one)).abs().max(), at_most=0.004),
-            utils.Measured("|estimate - finite difference of half-width ε/2|, same rows", (estimate - difference).abs().max(), at_most=0.004),
+            utils.Measured(
+                "|estimate - exact slope|, 10⁶ rows", (estimate - exact_slope(one)).abs().max(), at_most=0.004
+            ),
+            utils.Measured(
+                "|estimate - finite difference of half-width ε/2|, same rows",
+                (estimate - difference).abs().max(),
+                at_most=0.004,
+            ),
             utils.Measured("the exact slope there", exact_slope(one), at_least=-0.045, at_most=-0.03),
             utils.Measured("bias grows as ε to the power", steps[0], at_least=0.85, at_most=1.15),
             utils.Measured("spread grows as ε to the power", steps[1], at_least=-0.6, at_most=-0.4),
@@ -837,7 +854,9 @@ if MAIN:
     looks, panels = {}, {}
     for name, sae in three.items():
         looks[name] = pair = latents_and_features(sae, 60_000, generator)
-        latent = match_latents(feature_cosines(sae.W_dec, sae.model.W), t.ones_like(sae.b_dec[:, :1].expand(-1, 5) > 9) | True)[0][0, 0]
+        latent = match_latents(
+            feature_cosines(sae.W_dec, sae.model.W), t.ones_like(sae.b_dec[:, :1].expand(-1, 5) > 9) | True
+        )[0][0, 0]
         something = (pair.true[:, 0] > 0).any(dim=1)
         edge = fires_above(sae)[0, latent].item()
         panels[name] = (pair.reading[something, 0, 0], pair.true[something, 0, 0] > 0, [(edge, "fires from here")])
@@ -855,7 +874,10 @@ if MAIN:
 # %% figure="three_shrinkages"
 if MAIN:
     utils.plot_true_against_found(
-        {name: (pair.true[:, 0], pair.found[:, 0], float(pair.gamma.mean()), *pair.line()) for name, pair in looks.items()},
+        {
+            name: (pair.true[:, 0], pair.found[:, 0], float(pair.gamma.mean()), *pair.line())
+            for name, pair in looks.items()
+        },
         title="Gated and JumpReLU autoencoders give sizes back as they were",
     )
 
@@ -1146,7 +1168,9 @@ class HierarchicalToyModel(ToyModel):
         super().__init__(cfg, feature_probability, importance, device, generator=generator)
         self.n_parents, self.n_children = n_parents, n_children
         if n_parents * (1 + n_children) > cfg.n_features:
-            raise ValueError(f"{n_parents} parents with {n_children} children do not fit into {cfg.n_features} features")
+            raise ValueError(
+                f"{n_parents} parents with {n_children} children do not fit into {cfg.n_features} features"
+            )
         parents = self.feature_probability[:, :n_parents, None]
         children = self.feature_probability[:, self.child_columns].unflatten(1, (n_parents, n_children))
         if (children != children[..., :1]).any():
@@ -1167,7 +1191,9 @@ class HierarchicalToyModel(ToyModel):
         drawn = t.rand(shape, device=self.W.device, generator=generator)
         is_on = drawn < self.feature_probability
         parents, p_parent = drawn[..., : self.n_parents], self.feature_probability[:, : self.n_parents]
-        p_child = self.feature_probability[:, self.child_columns].unflatten(1, (self.n_parents, self.n_children))[..., 0]
+        p_child = self.feature_probability[:, self.child_columns].unflatten(1, (self.n_parents, self.n_children))[
+            ..., 0
+        ]
         # Given that a parent is on, its number is uniform on [0, p_parent]: pieces of length p_child decide on the child.
         place = t.arange(self.n_children, device=self.W.device)
         low = place * p_child[..., None]
@@ -1242,14 +1268,19 @@ VARIANTS = (
     Variant("standard", ToySAE, "sparsity_coeff", {"": (0.01, 0.02, 0.03, 0.05), "five in two": (0.1, 0.2, 0.3, 0.5)}, {}),
     Variant("gated", GatedToySAE, "sparsity_coeff", {"": (0.3, 0.6, 1.0, 1.6)}, {}),
     Variant("JumpReLU", JumpReLUToySAE, "sparsity_coeff", {"": (0.003, 0.006, 0.012, 0.02), "five in two": (0.03, 0.06, 0.1, 0.15)}, JUMP),
-    Variant("TopK", TopKToySAE, "k", {"": (1, 2, 3, 5), "five in two": (1, 2)}, {"init_scale": 1.0}),
+    Variant("TopK", TopKToySAE, "k", {"": (1.0, 2.0, 3.0, 5.0), "five in two": (1.0, 2.0)}, {"init_scale": 1.0}),
     Variant("BatchTopK", BatchTopKToySAE, "k", RATION, {}),
     Variant("Matryoshka", MatryoshkaToySAE, "k", RATION, {}),
 )  # fmt: skip
 
 
 def train_variant(
-    variant: Variant, value: float, models: ToyModel, generator: t.Generator | None = None, steps: int = 1_000, lr: float = 0.0
+    variant: Variant,
+    value: float,
+    models: ToyModel,
+    generator: t.Generator | None = None,
+    steps: int = 1_000,
+    lr: float = 0.0,
 ) -> ToySAE:
     """Train one autoencoder on each of several models.
 
@@ -1279,7 +1310,9 @@ def train_variant(
 
 
 @t.no_grad()
-def measure_variant(sae: ToySAE, batch_size: int = 4_000, generator: t.Generator | None = None) -> dict[str, Float[Tensor, " inst"]]:
+def measure_variant(
+    sae: ToySAE, batch_size: int = 4_000, generator: t.Generator | None = None
+) -> dict[str, Float[Tensor, " inst"]]:
     """What the comparison looks at, one number an instance.
 
     Args:
