@@ -16,6 +16,7 @@ from .figures.introduction import (
     plot_sparsity_and_importance,
 )
 from .runtime import device, seed
+from .sae_metrics import Detectors, detectors, explained_variance, live_latents, mean_l0, relative_shrinkage
 from .training.optimize import optimize
 from .training.sae import Resampling, optimize_sae
 from .training.sources import draw_batch
@@ -24,13 +25,18 @@ from .unsolved import continue_past_unsolved
 __all__ = [
     "Claim",
     "ClaimFailed",
+    "Detectors",
     "Measured",
     "PerFeature",
     "Resampling",
     "claim",
     "continue_past_unsolved",
+    "detectors",
     "device",
     "draw_batch",
+    "explained_variance",
+    "live_latents",
+    "mean_l0",
     "optimize",
     "optimize_sae",
     "per_feature",
@@ -46,5 +52,6 @@ __all__ = [
     "plot_polytope_3d",
     "plot_relu_in_two_bases",
     "plot_sparsity_and_importance",
+    "relative_shrinkage",
     "seed",
 ]
