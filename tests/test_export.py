@@ -14,7 +14,7 @@ CLASSES = {
     "tied": (solutions.ToySAE, {"tied_weights": True}),
     "gated": (solutions.GatedToySAE, {}),
     "jumprelu": (solutions.JumpReLUToySAE, {"ste_epsilon": 0.1}),
-    "topk": (solutions.TopKToySAE, {"k": 3}),
+    "topk": (solutions.TopKToySAE, {"k": 3.0}),
     "batchtopk": (solutions.BatchTopKToySAE, {"k": 1.5}),
     "matryoshka": (solutions.MatryoshkaToySAE, {"k": 1.5, "group_sizes": (3, 12)}),
 }

@@ -19,6 +19,7 @@ from .figures.introduction import (
 from .figures.sizes import plot_projections, plot_true_against_found
 from .figures.straight_through import plot_straight_through
 from .runtime import device, seed
+from .sae_metrics import Detectors, detectors, explained_variance, live_latents, mean_l0, relative_shrinkage
 from .training.optimize import optimize
 from .training.sae import Resampling, optimize_sae
 from .training.sources import draw_batch
@@ -27,13 +28,18 @@ from .unsolved import continue_past_unsolved
 __all__ = [
     "Claim",
     "ClaimFailed",
+    "Detectors",
     "Measured",
     "PerFeature",
     "Resampling",
     "claim",
     "continue_past_unsolved",
+    "detectors",
     "device",
     "draw_batch",
+    "explained_variance",
+    "live_latents",
+    "mean_l0",
     "optimize",
     "optimize_sae",
     "per_feature",
@@ -52,6 +58,7 @@ __all__ = [
     "plot_sparsity_and_importance",
     "plot_straight_through",
     "plot_true_against_found",
+    "relative_shrinkage",
     "seed",
     "to_saelens",
 ]

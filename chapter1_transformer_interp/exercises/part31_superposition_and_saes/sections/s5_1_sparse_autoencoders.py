@@ -365,6 +365,7 @@ def recovery(
     W: Float[Tensor, "inst d_in feats"],
     live: Bool[Tensor, "inst d_sae"] | None = None,
     threshold: float = 0.98,
+    signed: bool = True,
 ) -> Recovery:
     """Compare the directions of latents with the true ones.
 
@@ -372,9 +373,11 @@ def recovery(
         W_dec: decoder, row j being latent j; its norms do not matter.
         W: true directions, column i being feature i.
         live: which latents fire; all if None, as for a random decoder.
-        threshold: signed cosine from which a feature counts as found.
+        threshold: cosine above which a feature counts as found.
+        signed: False for |cosine| throughout. Over all latents, that is the "mean correlation coefficient" of SAELens.
     """
     cosines = feature_cosines(W_dec.detach(), W.detach())
+    cosines = cosines if signed else cosines.abs()
     live = t.ones_like(cosines[:, 0], dtype=t.bool) if live is None else live
     among_live = cosines.masked_fill(~live[:, None, :], -1.0).amax(dim=-1)
     among_live = t.where(live.any(dim=-1, keepdim=True), among_live, 0.0)

@@ -918,7 +918,7 @@ def keep_top_k(acts: Float[Tensor, "batch inst d_sae"], k: int) -> Float[Tensor,
     ### END SOLUTION
 
 
-def keep_batch_top_k(acts: Float[Tensor, "batch inst d_sae"], k: float) -> Float[Tensor, "batch inst d_sae"]:
+def keep_batch_top_k(acts: Float[Tensor, "batch inst d_sae"], k: float | int) -> Float[Tensor, "batch inst d_sae"]:
     """The round(k * batch) largest activations of each instance, wherever in the batch they are; zero for all others.
 
     Args:
@@ -1326,12 +1326,12 @@ def measure_variant(
     """
     h = utils.draw_batch(sae, batch_size, generator)
     acts, h_reconstructed = sae(h)[2:]
-    live, kept = (acts > 0).any(dim=0), sae.model.W.norm(dim=1) > 0.5
+    live, kept = utils.live_latents(acts), sae.model.W.norm(dim=1) > 0.5
     cosines = feature_cosines(sae.W_dec, sae.model.W)
     matched = match_latents(t.where(kept[:, :, None], cosines, -1.0), live)[1] * kept
     return {
-        "L0": (acts > 0).to(h.dtype).sum(dim=-1).mean(dim=0),
-        "explained": 1 - (h_reconstructed - h).square().sum(dim=(0, 2)) / (h - h.mean(dim=0)).square().sum(dim=(0, 2)),
+        "L0": utils.mean_l0(acts),
+        "explained": utils.explained_variance(h, h_reconstructed),
         "matching": matched.sum(dim=1) / kept.sum(dim=1),
         "dead": (~live).sum(dim=1).to(h.dtype),
         "gamma": shrinkage(h, h_reconstructed, sae.b_dec),
