@@ -9,6 +9,7 @@ from .export import to_saelens
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
 from .figures.features_2d import plot_features_in_2d
 from .figures.features_nd import plot_features_in_Nd, plot_features_in_Nd_discrete
+from .figures.frontier import confidence_interval, plot_sparsity_fidelity
 from .figures.geometry import plot_feature_geometry, plot_polytope_3d
 from .figures.introduction import (
     plot_feature_as_direction,
@@ -20,6 +21,7 @@ from .figures.sizes import plot_projections, plot_true_against_found
 from .figures.straight_through import plot_straight_through
 from .runtime import device, seed
 from .sae_metrics import Detectors, detectors, explained_variance, live_latents, mean_l0, relative_shrinkage
+from .shipped_variants import variants_sweep
 from .training.optimize import optimize
 from .training.sae import Resampling, optimize_sae
 from .training.sources import draw_batch
@@ -33,6 +35,7 @@ __all__ = [
     "PerFeature",
     "Resampling",
     "claim",
+    "confidence_interval",
     "continue_past_unsolved",
     "detectors",
     "device",
@@ -56,9 +59,11 @@ __all__ = [
     "plot_projections",
     "plot_relu_in_two_bases",
     "plot_sparsity_and_importance",
+    "plot_sparsity_fidelity",
     "plot_straight_through",
     "plot_true_against_found",
     "relative_shrinkage",
     "seed",
     "to_saelens",
+    "variants_sweep",
 ]

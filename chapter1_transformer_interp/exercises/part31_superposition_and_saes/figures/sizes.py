@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .style import FAINT_INK, INK, PALETTE, finish, panels, to_numpy
 
-MOST_POINTS = 1200  # a panel; the first ones are as good as any others
+MOST_POINTS = 400  # of a kind and a panel; the first ones are as good as any others
 BINS = 60
 
 Panel = tuple[Float[Tensor, " rows"], Bool[Tensor, " rows"], Sequence[tuple[float, str]]]
@@ -78,7 +78,7 @@ def plot_true_against_found(shown: Mapping[str, Sizes], title: str) -> go.Figure
     if not shown:
         raise ValueError("shown is empty; give at least one panel")
     arrays = {name: (to_numpy(a, name), to_numpy(b, name), *rest) for name, (a, b, *rest) in shown.items()}
-    top = 1.04 * max(float(max(true.max(), found.max())) for true, found, *_ in arrays.values())
+    top = 1.1 * max(_largest_alone(true) for true, *_ in arrays.values())
     heads = [
         f"{name}<br>γ = {gamma:.2f}; fit: {slope:.2f} × size {'−' if intercept < 0 else '+'} {abs(intercept):.2f}"
         for name, (_, _, gamma, slope, intercept) in arrays.items()
@@ -89,8 +89,8 @@ def plot_true_against_found(shown: Mapping[str, Sizes], title: str) -> go.Figure
         alone = (true > 0) & ((true > 0).sum(axis=1, keepdims=True) == 1)
         several = (true > 0) & ~alone
         for kind, rows, color, symbol in (
-            ("feature on alone", alone, PALETTE[3], "circle"),
             ("with another one", several, PALETTE[1], "diamond-open"),
+            ("feature on alone", alone, PALETTE[3], "circle"),
         ):
             x, y = true[rows][:MOST_POINTS], found[rows][:MOST_POINTS]
             fig.add_scattergl(
@@ -115,3 +115,9 @@ def plot_true_against_found(shown: Mapping[str, Sizes], title: str) -> go.Figure
     )  # fmt: skip
     said = "; ".join(head.replace("<br>", ": ") for head in heads)
     return finish(fig, title, f"{title}. {said}.")
+
+
+def _largest_alone(true: Float[np.ndarray, "rows feats"]) -> float:
+    """The largest size of a feature that is on without others; of any feature if none is."""
+    alone = true[(true > 0).sum(axis=1) == 1]
+    return float((alone if alone.size else true).max(initial=1e-9))

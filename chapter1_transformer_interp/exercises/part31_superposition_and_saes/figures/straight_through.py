@@ -9,6 +9,8 @@ from torch import Tensor
 
 from .style import INK, PALETTE, Data, finish, panels, to_numpy
 
+ERRORS = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)  # ticks
+
 
 def plot_straight_through(
     thetas: Float[Tensor, " points"],
@@ -64,7 +66,7 @@ def plot_straight_through(
     fig.update_yaxes(title_text="loss a row", row=1, col=1)
     fig.update_yaxes(title_text="d loss / d θ", row=1, col=2)
     fig.update_xaxes(title_text="width of the window ε", type="log", tickvals=list(widths), row=1, col=3)
-    fig.update_yaxes(title_text="error", type="log", tickvals=[0.0003, 0.001, 0.003, 0.01, 0.03, 0.1], row=1, col=3)
+    fig.update_yaxes(title_text="error", type="log", tickvals=ERRORS, ticktext=[f"{e:g}" for e in ERRORS], row=1, col=3)
     fig.update_layout(
         width=1060, height=410, margin_b=92,
         legend=dict(orientation="h", x=0.5, xanchor="center", y=-0.24, yanchor="top"),
