@@ -169,7 +169,7 @@ def _draw_all(trial: Trial, generate: Generate, cfg: solutions.ToyModelConfig, p
 def test_generate_batch_pairs(trial: Trial, model_class: Any) -> str:
     """Test the batches of a model with and without pairs: `tests.test_generate_batch_pairs(ToyModel)`."""
     check_independent_features(trial, lambda *model: draw_model_rows(trial, model_class, *model))
-    for n_correlated, n_anticorrelated, n_rest in ((2, 1, 3), (1, 2, 0), (2, 0, 1), (0, 2, 1)):
+    for n_correlated, n_anticorrelated, n_rest in ((2, 1, 3), (1, 1, 0), (2, 0, 1), (0, 2, 1)):
         text = f"for {n_correlated} correlated and {n_anticorrelated} anticorrelated pairs, and {n_rest} other features"
         with trial.case(text, named=True):
             _check_pairs(trial, model_class, n_correlated, n_anticorrelated, n_rest)
