@@ -10,12 +10,12 @@ import argparse
 import io
 import multiprocessing
 import sys
+import textwrap
 import types
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import cache, partial
-from pathlib import Path
+from functools import cache
 
 import torch as t
 from cosmic_ray.ast import ast_nodes, get_ast
@@ -33,22 +33,51 @@ LEFT_OUT = ("core/VariableReplacer", "core/VariableInserter")
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """One change to the solution of an exercise.
+class Solution:
+    """The lines between a BEGIN and an END in a section's source.
 
     Attributes:
-        exercise: whose solution is changed.
-        section: stem of the file that it stands in.
-        operator: of the mutation tool.
-        occurrence: the operator's how-manieth place in the file.
-        line: number of the changed line, from 1.
+        exercise: whose solution it is.
+        section: stem of the file.
+        line: number of its first line, from 1.
+        code: the lines, without the indentation that they share.
     """
 
     exercise: str
     section: str
+    line: int
+    code: str
+
+    def spliced(self, code: str) -> str:
+        """The whole file with `code` in place of this solution."""
+        lines = source(self.section).split("\n")
+        old = lines[self.line - 1 : self.line - 1 + len(self.code.split("\n"))]
+        indent = next(len(line) - len(line.lstrip()) for line in old if line.strip())
+        lines[self.line - 1 : self.line - 1 + len(old)] = textwrap.indent(code, " " * indent).split("\n")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change to a solution: the operator of the mutation tool, and its how-manieth place in the solution."""
+
+    solution: Solution
     operator: str
     occurrence: int
-    line: int
+
+    @property
+    def exercise(self) -> str:
+        return self.solution.exercise
+
+    def code(self) -> str:
+        """The solution as changed."""
+        return str(mutate_code(self.solution.code, get_operator(self.operator)(), self.occurrence))
+
+    def change(self) -> str:
+        """The changed line: "as it was  ->  as it is"."""
+        pairs = zip(self.solution.code.splitlines(), self.code().splitlines(), strict=False)
+        before, after = next(pair for pair in pairs if pair[0] != pair[1])
+        return f"{before.strip()}  ->  {after.strip()}"
 
 
 @cache
@@ -56,35 +85,23 @@ def source(section: str) -> str:
     return (SECTIONS / f"{section}.py").read_text(encoding="utf-8")
 
 
-def solution_lines(section: str) -> dict[int, str]:
-    """The exercise that each line between a BEGIN and an END belongs to."""
+def solutions(section: str) -> Iterator[Solution]:
+    """Every solution of a section, in its order."""
     names = iter([name for cell in read_section(SECTIONS / f"{section}.py") for name in cell.exercises])
-    found, inside = {}, ""
-    for number, line in enumerate(source(section).splitlines(), start=1):
-        if line.strip() == BEGIN:
-            inside = next(names)
-        elif line.strip() == END:
-            inside = ""
-        elif inside:
-            found[number] = inside
-    return found
+    lines = source(section).split("\n")
+    begins, ends = ([i for i, line in enumerate(lines) if line.strip() == mark] for mark in (BEGIN, END))
+    for begin, end in zip(begins, ends, strict=True):
+        yield Solution(next(names), section, begin + 2, textwrap.dedent("\n".join(lines[begin + 1 : end])))
 
 
-@cache
-def mutants(section: str) -> tuple[Mutant, ...]:
+def mutants(section: str) -> Iterator[Mutant]:
     """Every change to a solution of this section."""
-    return tuple(_mutants(section))
-
-
-def _mutants(section: str) -> Iterator[Mutant]:
-    lines = solution_lines(section)
-    nodes = list(ast_nodes(get_ast(source(section)))) if lines else []
-    for name in sorted(set(operator_names()) - set(LEFT_OUT)):
-        operator = get_operator(name)()
-        places = [place for node in nodes for place in operator.mutation_positions(node)]
-        for occurrence, (start, _) in enumerate(places):
-            if start[0] in lines:
-                yield Mutant(lines[start[0]], section, name, occurrence, start[0])
+    for solution in solutions(section):
+        nodes = list(ast_nodes(get_ast(solution.code)))
+        for name in sorted(set(operator_names()) - set(LEFT_OUT)):
+            operator = get_operator(name)()
+            for occurrence in range(sum(len(list(operator.mutation_positions(node))) for node in nodes)):
+                yield Mutant(solution, name, occurrence)
 
 
 @cache
@@ -92,43 +109,37 @@ def test_of(exercise: str) -> LearnerTest:
     return next(test for test in REGISTRY.values() if test.exercise == exercise)
 
 
-def changed_line(mutant: Mutant, code: str) -> str:
-    """The line as the mutant has it, with what it was."""
-    before, after = source(mutant.section).splitlines(), code.splitlines()
-    return f"{before[mutant.line - 1].strip()}  ->  {after[mutant.line - 1].strip()}"
-
-
-def survives(mutant: Mutant) -> str | None:
-    """The changed line, if the exercise's test lets it pass on all seeds."""
+def survives(mutant: Mutant) -> bool:
+    """Whether the exercise's test lets it pass on all seeds."""
     t.set_num_threads(1)
-    code = mutate_code(source(mutant.section), get_operator(mutant.operator)(), mutant.occurrence)
     name = "mutated_section"
     module = sys.modules[name] = types.ModuleType(name)
     test = test_of(mutant.exercise)
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            exec(compile(code, str(Path(mutant.section)), "exec"), module.__dict__)
-            passed = all(test.judge(getattr(module, test.takes), seed).passed for seed in SEEDS)
+            code = mutant.solution.spliced(mutant.code())
+            exec(compile(code, mutant.solution.section, "exec"), module.__dict__)
+            return all(test.judge(getattr(module, test.takes), seed).passed for seed in SEEDS)
     except Exception:  # it cannot even be defined
-        passed = False
+        return False
     finally:
         del sys.modules[name]
-    return changed_line(mutant, code) if passed else None
 
 
-def report(tried: list[Mutant], survivors: dict[Mutant, str]) -> int:
+def report(tried: list[Mutant], survivors: list[Mutant]) -> int:
     """Print what survived, and a line an exercise; returns the number of survivors that have no reason."""
-    known = {mutant: EQUIVALENT.get((mutant.exercise, line)) for mutant, line in survivors.items()}
-    for mutant, line in survivors.items():
-        print(f"{mutant.exercise}, line {mutant.line} of {mutant.section}.py: {line}")
-        print(f"    {known[mutant] or 'SURVIVED: the test does not notice'}")
+    known = {mutant: EQUIVALENT.get((mutant.exercise, mutant.change())) for mutant in survivors}
+    for mutant, reason in known.items():
+        print(f"{mutant.exercise}, {mutant.solution.section}.py from line {mutant.solution.line}: {mutant.change()}")
+        print(f"    {reason or 'SURVIVED: the test does not notice'}")
     print(f"\n{'exercise':32}{'mutants':>9}{'killed':>9}{'equivalent':>12}{'survived':>10}")
     for exercise in [*dict.fromkeys(mutant.exercise for mutant in tried), "all"]:
         own = [mutant for mutant in tried if exercise in (mutant.exercise, "all")]
-        left = [mutant for mutant in own if mutant in survivors]
-        equivalent = sum(known[mutant] is not None for mutant in left)
-        print(f"{exercise:32}{len(own):>9}{len(own) - len(left):>9}{equivalent:>12}{len(left) - equivalent:>10}")
-    return sum(reason is None for reason in known.values())
+        left = [known[mutant] for mutant in own if mutant in known]
+        unexplained = left.count(None)
+        equivalent = len(left) - unexplained
+        print(f"{exercise:32}{len(own):>9}{len(own) - len(left):>9}{equivalent:>12}{unexplained:>10}")
+    return list(known.values()).count(None)
 
 
 def main() -> int:
@@ -139,9 +150,8 @@ def main() -> int:
     sections = [stem for stems in NOTEBOOKS.values() for stem in stems]
     tried = [mutant for stem in sections for mutant in mutants(stem) if options.only in mutant.exercise]
     with multiprocessing.get_context("spawn").Pool(options.processes) as pool:
-        lines = pool.map(partial(survives), tried, chunksize=8)
-    survivors = {mutant: line for mutant, line in zip(tried, lines, strict=True) if line is not None}
-    return 1 if report(tried, survivors) else 0
+        alive = pool.map(survives, tried, chunksize=8)
+    return 1 if report(tried, [mutant for mutant, lives in zip(tried, alive, strict=True) if lives]) else 0
 
 
 if __name__ == "__main__":
