@@ -40,12 +40,12 @@ Generate = Callable[..., Any]
 def model_with(trial: Trial, probabilities: Sequence[float], n_features: int) -> solutions.ToyModel:
     """A reference model whose instances have these probabilities, the same for each of their features."""
     cfg = solutions.ToyModelConfig(n_inst=len(probabilities), n_features=n_features, d_hidden=2)
-    probability = t.tensor(probabilities)[:, None].expand(-1, n_features).clone()
+    probability = t.tensor(probabilities, device=trial.device)[:, None].expand(-1, n_features).clone()
     return solutions.ToyModel(cfg, feature_probability=probability, device=trial.device)
 
 
 def model_with_unequal(trial: Trial) -> solutions.ToyModel:
-    probability = t.tensor([[0.2, 0.2, 0.2, 0.2, 0.2, 0.2], [0.2, 0.2, 0.2, 0.2, 0.2, 0.4]])
+    probability = t.tensor([[0.2, 0.2, 0.2, 0.2, 0.2, 0.2], [0.2, 0.2, 0.2, 0.2, 0.2, 0.4]], device=trial.device)
     cfg = solutions.ToyModelConfig(n_inst=2, n_features=6, d_hidden=2)
     return solutions.ToyModel(cfg, feature_probability=probability, device=trial.device)
 

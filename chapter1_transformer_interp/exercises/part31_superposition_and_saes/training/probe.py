@@ -155,9 +155,9 @@ def _points(twin: nn.Module, seed: int) -> Iterator[Tensor]:
     for rows, scale in POINTS:
         with t.no_grad():
             for parameter in parameters.values():
-                parameter.copy_(scale * t.randn(parameter.shape, generator=generator))
-        batch = t.randn(rows, *bias.shape, generator=generator)
-        is_on = t.rand(batch.shape, generator=generator) < 0.5
+                parameter.copy_(scale * t.randn(parameter.shape, generator=generator, device="cpu"))
+        batch = t.randn(rows, *bias.shape, generator=generator, device="cpu")
+        is_on = t.rand(batch.shape, generator=generator, device="cpu") < 0.5
         yield (batch * is_on).to(bias.device, bias.dtype)
 
 
@@ -217,9 +217,11 @@ class _Batches:
         shape = held.shape if isinstance(held, Tensor) else t.Size()
         generator = t.Generator().manual_seed(self.seed)
         if law.n_correlated_pairs or law.n_anticorrelated_pairs:
-            new = (0.3 + 0.2 * t.rand(*shape[:-1], 1, generator=generator)).expand(*shape[:-1], *shape[-1:])
+            new = (0.3 + 0.2 * t.rand(*shape[:-1], 1, generator=generator, device="cpu")).expand(
+                *shape[:-1], *shape[-1:]
+            )
         else:
-            new = 0.3 + 0.4 * t.rand(shape, generator=generator)
+            new = 0.3 + 0.4 * t.rand(shape, generator=generator, device="cpu")
         if not isinstance(held, Tensor):
             self.twin.feature_probability = new.item()
         elif held.is_contiguous():

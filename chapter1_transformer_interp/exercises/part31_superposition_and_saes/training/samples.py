@@ -122,7 +122,7 @@ def _magnitudes_depart(values: Float[Tensor, " on"], law: DataLaw) -> str | None
     some = values[:: 1 + len(values) // SORTED]
     ordered = some.double().sort().values
     expected = t.erf(ordered / math.sqrt(2)) if law.magnitude == "half-normal" else (ordered - low) / (high - low)
-    found = t.arange(1, len(ordered) + 1, dtype=t.float64) / len(ordered)
+    found = t.arange(1, len(ordered) + 1, dtype=t.float64, device="cpu") / len(ordered)
     gap = t.maximum((found - expected).max(), (expected - found).max() + 1 / len(ordered))
     return "the distribution of magnitudes" if gap * math.sqrt(len(ordered)) > math.sqrt(RARE / 2) else None
 
@@ -132,7 +132,7 @@ def _correlated(
 ) -> bool:
     """Whether any scores that stand at different places are correlated."""
     products = t.bmm(left.mT, right) / math.sqrt(left.shape[1])
-    above = t.ones(products.shape[1:]).triu(1).bool()
+    above = t.ones(products.shape[1:], device=products.device).triu(1).bool()
     z = products[:, above] if symmetric else t.cat([products[:, above], products.mT[:, above]])
     return _exceeds(z[z != 0])  # exactly 0: a column that cannot vary
 
@@ -140,7 +140,7 @@ def _correlated(
 def _repeated_rows(batch: Tensor) -> int:
     """How many of some thousand rows, in which anything is on, are copies of others."""
     batch = batch[:: 1 + len(batch) // ROWS]
-    columns = t.arange(1, batch[0].numel() + 1, dtype=t.float64)
+    columns = t.arange(1, batch[0].numel() + 1, dtype=t.float64, device="cpu")
     fingerprints = batch.flatten(1).double() @ columns.sqrt()
     return int((fingerprints[fingerprints != 0].sort().values.diff() == 0).sum())
 
@@ -150,6 +150,6 @@ def _rows_depend(score: Scores) -> bool:
     rows = len(score)
     columns = score.flatten(1).T
     power = t.view_as_real(t.fft.rfft(columns, n=2 * rows)).square().sum((0, 2))
-    pairs = t.arange(rows - 1, 0, -1)
+    pairs = t.arange(rows - 1, 0, -1, device="cpu")
     z = t.fft.irfft(power)[1:rows] / (pairs * columns.square().mean(1).square().sum()).sqrt()
     return _exceeds(z[pairs * len(columns) > 16 * ENOUGH])
