@@ -56,7 +56,7 @@ test: $(VENV)/.installed-test
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -rs -n $(WORKERS) --dist loadgroup
 
 gauntlet: $(VENV)/.installed-test
-	@OMP_NUM_THREADS=1 $(PY) -m tests.bank --processes '$(JOBS)'
+	@OMP_NUM_THREADS=1 $(PY) -m tests.bank --processes '$(JOBS)' --page build/messages.md
 	@OMP_NUM_THREADS=1 $(PY) -m tests.mutants --processes '$(JOBS)'
 
 notebooks: $(VENV)/.installed
