@@ -49,7 +49,7 @@ def test_the_proof_counts_what_was_caught_diagnosed_and_refused() -> None:
     assert (passed.runs, passed.passed) == (3, 3) and not passed.surprises
     missed = _proof.Tally("x-wrong-Missed", "x", False, runs=2, passed=2, seconds=[0.1, 0.2])
     refused = _proof.Tally("x-right-Refused", "x", True, runs=5, passed=1, seconds=[0.3])
-    assert _proof.table([missed, refused]).splitlines()[1].split() == "x 1 0/2 0/2 1 4/5 200 300".split()
+    assert _proof.table([missed, refused]).splitlines()[1].split() == ["x", "1", "0/2", "0/2", "1", "4/5", "200", "300"]
 
 
 def test_the_page_shows_what_every_wrong_answer_is_told() -> None:
