@@ -15,10 +15,10 @@ from part31_superposition_and_saes.utils import device
 
 MAIN = __name__ == "__main__"
 if MAIN:
-    from IPython.display import Markdown, display
+    from IPython.display import display
 
     import part31_superposition_and_saes.tests as tests
-    from plotly_utils import bar, line
+    from plotly_utils import line
 
 # %% [markdown]
 # # Section 2: superposition in a privileged basis
@@ -39,6 +39,7 @@ if MAIN:
 if MAIN:
     from typing import NamedTuple
 
+    from IPython.display import Markdown
     from jaxtyping import Int
 
     from part31_superposition_and_saes.solutions import (
@@ -48,6 +49,7 @@ if MAIN:
         linear_lr,
         warmup_linear_lr,
     )
+    from plotly_utils import bar
 
 # %% [markdown]
 # ## Bottleneck and neurons
@@ -279,10 +281,10 @@ if MAIN:
 #
 # - **p = 0.7**: five bars of one segment each, and they are features 0 to 4, the most important ones. The model keeps
 #   as many features as it has neurons, and each gets a neuron for itself. The other five are dropped.
-# - **p = 0.35 and below**: segments stack up. First a few neurons take in a second feature; at p = 0.02 each neuron
-#   answers to about five.
-# - **p = 1** is the surprise: some neurons hold two or three features, although there is no superposition (five
-#   features are kept). With dense data every neuron receives a sum of many positive inputs and is nearly always on.
+# - **p = 0.35 and below**: segments stack up. First a few neurons take in more features; at p = 0.02 a neuron answers
+#   to five and more on average, though one may still keep the most important feature for itself.
+# - **p = 1** is the surprise: some neurons hold two features, and $W$ has small entries beside the large ones, although
+#   there is no superposition (five features are kept). With dense data every neuron receives a sum of many positive inputs and is nearly always on.
 #   A ReLU that is always on is no ReLU, so the basis is hardly privileged: a turned solution is nearly as good, and
 #   training is slow to choose. The monosemantic end of the scale is p = 0.5 to 0.8, not p = 1.
 
@@ -393,8 +395,9 @@ if MAIN:
 # %% [markdown]
 # ### The same layer, seen by neuron and by feature
 #
-# Take a trained model with monosemantic neurons (p = 0.7), turn it with your function, and put the model of sparse
-# data (p = 0.02) beside it.
+# Take the ten trained models with monosemantic neurons (p = 0.7) and turn them with your function. Beside them, a model
+# of sparse data (p = 0.02). Five neurons are few, so a random turn may leave one of them mostly to one feature; drawn
+# is the model in which turning mixed best.
 #
 # **Before you run it**: in which of the three do neurons answer to several features? In which do features interfere?
 
@@ -403,21 +406,22 @@ if MAIN:
     generator = t.Generator(device).manual_seed(utils.seed)
     monosemantic_layers, superposed_layers = neurons.W.detach()[10:20], neurons.W.detach()[60:70]
     turned_layers = rotate_neurons(monosemantic_layers, generator=generator)
-    one_copy = best[1] - 10
-    three_layers = t.stack([monosemantic_layers[one_copy], turned_layers[one_copy], neurons.W.detach()[best[6]]])
+    mixed = features_per_neuron(turned_layers).sum(dim=1).argmax()
+    three_layers = t.stack([monosemantic_layers[mixed], turned_layers[mixed], neurons.W.detach()[best[6]]])
     headings = ["trained at p = 0.7", "the same, turned", "trained at p = 0.02"]
     utils.plot_features_in_Nd(
         three_layers,
         height=620,
         width=900,
         neuron_plot=True,
-        title="By neuron: the turned layer is as polysemantic as the one in superposition",
+        title="By neuron: the turned layer is polysemantic, as the one in superposition is",
         subplot_titles=headings,
     )
 
 # %% [markdown] figure="turned_neurons" role="see"
-# The turned layer and the layer in superposition look alike: nearly every neuron answers to several features. From
-# the neurons alone you cannot tell which of the two holds more features than it has dimensions.
+# In the turned layer and in the layer in superposition neurons answer to several features (over the ten turned models,
+# to three on average). Each neuron by itself looks polysemantic in both. Which of the two holds more features than it
+# has dimensions is not a question about single neurons.
 
 # %% figure="turned_features"
 if MAIN:
@@ -508,7 +512,7 @@ if MAIN:
         log_y=True,
         markers=True,
         title="Turning the hidden layer costs the ReLU model dearly, and the other one nothing",
-    ).update_xaxes(tickvals=[1, 2, 5, 10, 20, 50])
+    ).update_xaxes(tickvals=[1, 2, 5, 10, 20, 50]).update_yaxes(tickvals=[1, 3, 10, 30, 100, 300])
 
 # %% [markdown] figure="rotated_loss" role="see"
 # Without the hidden ReLU the loss does not move. With it the loss grows in every copy at every p, and most of all for
@@ -856,7 +860,7 @@ if MAIN:
 # %% [markdown] figure="hundred_absolute_values" role="see"
 # At p = 1 and 0.215 the bars are of one segment: each neuron reads one feature, a positive and a negative neuron for
 # each of the first 20 or so, and $W_1$ has bright and dark cells near the top only. At p = 0.046 no neuron is
-# monosemantic any more. At p = 0.01 every neuron reads dozens of features, and $W_1$ is filled far down the list.
+# monosemantic any more. At p = 0.01 every neuron reads many features, and $W_1$ is filled far down the list.
 
 # %% figure="computed_features"
 if MAIN:
@@ -880,8 +884,8 @@ if MAIN:
         labels={"x": "1 / feature probability", "y": "ratio to the model without superposition", "variable": ""},
         log_x=True,
         markers=True,
-        range_y=[0, 2.5],
-        title="When features are rare, 40 neurons compute more than 20 absolute values, and lose less",
+        range_y=[0, 2.8],
+        title="Rare features: 40 neurons compute more than 20, and lose less",
     ).update_xaxes(tickvals=[1, 3, 10, 30, 100])
 
 # %% [markdown] figure="computed_features" role="see"
@@ -924,33 +928,33 @@ if MAIN:
 # %% figure="twenty_in_ten"
 if MAIN:
 
-    def train_small(n_features: int, p: list[float], n_copies: int) -> NeuronComputationModel:
-        """Models with 10 neurons, `n_copies` at each feature probability, importance 0.75^i."""
+    def train_small(n_features: int, p: list[float], n_copies: int, decay: float) -> NeuronComputationModel:
+        """Models with 10 neurons, `n_copies` at each feature probability, importance decay^i."""
         model = NeuronComputationModel(
             ToyModelConfig(n_inst=len(p) * n_copies, n_features=n_features, d_hidden=10),
             feature_probability=t.tensor(p).repeat_interleave(n_copies)[:, None],
-            importance=0.75 ** t.arange(n_features),
+            importance=decay ** t.arange(n_features),
             generator=generator,
         )
         model.optimize(batch_size=256, steps=2_000, lr=1e-2, lr_scale=warmup_linear_lr, generator=generator)
         return model
 
     generator = t.Generator(device).manual_seed(utils.seed)
-    twenty_in_ten = train_small(20, [0.05], n_copies=1)
+    twenty_in_ten = train_small(20, [0.05], n_copies=1, decay=0.9)
     utils.plot_features_in_Nd_discrete(
         twenty_in_ten.W1,
         twenty_in_ten.W2,
         legend_names=[str(i) for i in range(20)],
-        height=640,
+        height=700,
         width=1000,
-        title="20 features in 10 neurons: most neurons read and write several features",
+        title="20 features in 10 neurons: what a neuron reads loudest is not what it writes loudest",
     )
 
 # %% [markdown] figure="twenty_in_ten" role="see"
-# Dark segments are important features. The most important ones still have neurons nearly to themselves. The others
-# read several features at once, some with a negative sign, and write several. Compare left and right: the features
-# that a neuron reads most loudly are often not those that it writes most loudly, and on the right there are segments
-# below the line. A negative weight in $W_2$ takes something *away* from an output.
+# Each bar is a neuron, each segment a feature; dark segments are important features. On the left, every neuron reads
+# three features and more, many with a negative sign. On the right, it writes several, and there are many segments below
+# the line: a negative weight in $W_2$ takes something *away* from an output. Now compare the two sides of one neuron.
+# The feature that stands next to the line, the loudest, is not the same on both.
 
 # %% [markdown]
 # **Before you run it**: 10 features in 10 neurons, trained at p = 1 and at p = 0.07. There is room for one neuron a
@@ -959,21 +963,21 @@ if MAIN:
 # %% figure="ten_in_ten"
 if MAIN:
     n_copies = 20  # models at each feature probability
-    ten_in_ten = train_small(10, [1.0, 0.07], n_copies)
+    ten_in_ten = train_small(10, [1.0, 0.07], n_copies, decay=0.75)
     utils.plot_features_in_Nd_discrete(
         ten_in_ten.W1[[0, n_copies]],
         ten_in_ten.W2[[0, n_copies]],
         legend_names=[str(i) for i in range(10)],
         height=900,
         width=1000,
-        title="10 features in 10 neurons: dense data above (p = 1), sparse data below (p = 0.07)",
+        title="10 features in 10 neurons: one feature a neuron for dense data (above), several for sparse data (below)",
+        row_titles=["p = 1", "p = 0.07"],
     )
 
 # %% [markdown] figure="ten_in_ten" role="see"
-# Above (dense): one feature a neuron on both sides, two neurons each for the five most important. Below (sparse): the
-# ten neurons take on more features, and for many bars the loudest segment on the left is not the loudest on the
-# right.
-
+# Above (dense): each neuron reads one feature, and mainly writes that one. The few most important features have all the
+# neurons, some more than they need. Below (sparse): most of the ten features are there, on every neuron several, and
+# for most neurons the loudest segment on the left is not the loudest on the right.
 
 # %% [markdown]
 # ## The asymmetric motif
@@ -1080,8 +1084,8 @@ if MAIN:
         """Large for a large false response that the inhibitor alone takes away."""
         return motif.false_response - 2 * abs(motif.false_response - motif.by_inhibitor)
 
-    candidates = [(clarity(one), copy, one) for copy, found in enumerate(sparse) for one in found]
-    _, copy, motif = max(candidates)
+    candidates = [(copy, one) for copy, found in enumerate(sparse) for one in found]
+    copy, motif = max(candidates, key=lambda candidate: clarity(candidate[1]))
     W1, W2, b_final = (w[n_copies + copy].detach() for w in (ten_in_ten.W1, ten_in_ten.W2, ten_in_ten.b_final))
     pair, features = [motif.neuron, motif.inhibitor], [motif.a, motif.b]
     utils.plot_features_in_Nd_discrete(
@@ -1094,7 +1098,7 @@ if MAIN:
     ).update_xaxes(tickvals=[0, 1], ticktext=[f"neuron {k}" for k in pair])
 
 # %% [markdown] figure="motif_weights" role="see"
-# Four weights of two neurons, out of the 200 of one model. The first neuron reads a loudly and b softly (left), and
+# Two features of two neurons, eight weights out of the 200 of one model. The first neuron reads a loudly and b softly (left), and
 # writes a softly and b loudly (right). The second reads a too, and its weight to b hangs below the line.
 
 # %% [markdown]
@@ -1102,6 +1106,9 @@ if MAIN:
 #
 # Feature $a$ is on, at full size and with the sign that the first neuron reads. Everything else is off. Follow
 # outputs $a$ and $b$ number by number. The right answers are 1 and 0.
+#
+# **Before you run it**: take the eight weights off the figure and work out what the two neurons add to output $b$.
+# What will happen when $b$ is on as well?
 
 # %% figure="motif_example"
 if MAIN:
@@ -1115,43 +1122,73 @@ if MAIN:
         return [*parts, sum(parts), max(sum(parts), 0.0)]
 
     accounts = {name: account(i) for name, i in zip("ab", features, strict=True)}
-    first, second = pair
-    display(
-        Markdown(
-            f"Input: feature {motif.a} is {motif.sign}.\n\n"
-            f"1. Neuron {first} reads it with {W1[first, motif.a]:.2f}: {motif.sign} · {W1[first, motif.a]:.2f} = "
-            f"{read[first]:.2f}. The ReLU lets it pass.\n"
-            f"2. Neuron {first} writes output {motif.a} with {W2[motif.a, first]:.2f}: "
-            f"{read[first]:.2f} · {W2[motif.a, first]:.2f} = {accounts['a'][0]:.2f}. Wanted.\n"
-            f"3. It also writes output {motif.b} with {W2[motif.b, first]:.2f}: "
-            f"{read[first]:.2f} · {W2[motif.b, first]:.2f} = **{accounts['b'][0]:.2f}**. Feature {motif.b} is off: this is false.\n"
-            f"4. Neuron {second} reads feature {motif.a} with {W1[second, motif.a]:.2f}: it is at {read[second]:.2f}.\n"
-            f"5. It writes output {motif.b} with {W2[motif.b, second]:.2f}: "
-            f"{read[second]:.2f} · ({W2[motif.b, second]:.2f}) = **{accounts['b'][1]:.2f}**.\n"
-            f"6. With the other neurons ({accounts['b'][2]:+.2f}) and the bias ({accounts['b'][3]:+.2f}) output {motif.b} comes to "
-            f"{accounts['b'][4]:.2f}, and the last ReLU makes it {accounts['b'][5]:.2f}. Output {motif.a} comes to "
-            f"{accounts['a'][5]:.2f}."
-        )
-    )
+
+    @t.no_grad()
+    def output_b(model: NeuronComputationModel, copy: int, one: AsymmetricNeuron, x_a: int, x_b: int) -> float:
+        """The model's answer for b, with a and b at these values (times the sign that the neuron reads)."""
+        x = t.zeros(model.b_final.shape, device=device)  # [inst feats]
+        x[copy, one.a], x[copy, one.b] = one.sign * x_a, one.sign * x_b
+        return model(x)[copy, one.b].item()
+
+    def written(number: float) -> str:
+        """Two decimals, and no minus before a zero."""
+        return f"{round(number, 2) + 0.0:.2f}"
+
+    neuron, other = pair
+    x_a = motif.sign
+    steps = [
+        f"Neuron {neuron} reads feature {motif.a} with {written(W1[neuron, motif.a].item())}: "
+        f"{x_a} · {written(W1[neuron, motif.a].item())} = {written(read[neuron].item())}. The ReLU lets it pass.",
+        f"It writes output {motif.a} with {written(W2[motif.a, neuron].item())}: {written(read[neuron].item())} · "
+        f"{written(W2[motif.a, neuron].item())} = {written(accounts['a'][0])}. Wanted.",
+        f"It also writes output {motif.b}, with {written(W2[motif.b, neuron].item())}: {written(read[neuron].item())} · "
+        f"{written(W2[motif.b, neuron].item())} = **{written(accounts['b'][0])}**. Feature {motif.b} is off: this is false.",
+        f"Neuron {other} reads feature {motif.a} with {written(W1[other, motif.a].item())}, so it is at "
+        f"{written(read[other].item())}.",
+        f"It writes output {motif.b} with {written(W2[motif.b, other].item())}: {written(read[other].item())} · "
+        f"({written(W2[motif.b, other].item())}) = **{written(accounts['b'][1])}**.",
+        f"The other neurons add {written(accounts['b'][2])} to output {motif.b} and the bias {written(accounts['b'][3])}, "
+        f"which makes {written(accounts['b'][4])}, and after the last ReLU **{written(accounts['b'][5])}** (right: 0). "
+        f"Output {motif.a} comes to **{written(accounts['a'][5])}** (right: 1).",
+        f"And if b is on as well, with value {x_a}: output {motif.b} is "
+        f"{written(output_b(ten_in_ten, n_copies + copy, motif, 1, 1))}; with value {-x_a}: "
+        f"{written(output_b(ten_in_ten, n_copies + copy, motif, 1, -1))} (right: 1 in both cases).",
+    ]
+    numbered = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, start=1))
+    display(Markdown(f"Feature {motif.a} is on, with value {x_a}; all others are off.\n\n{numbered}"))
     bar(
         [accounts["a"], accounts["b"]],
-        x=[f"neuron {first}", f"neuron {second}", "other neurons", "bias", "sum", "after ReLU"],
+        x=[f"neuron {neuron}", f"neuron {other}", "other neurons", "bias", "sum", "after ReLU"],
         names=[f"output a = {motif.a} (right: 1)", f"output b = {motif.b} (right: 0)"],
         labels={"x": "what adds up to the output", "y": "contribution (units of an output)", "variable": ""},
-        title=f"Only feature {motif.a} is on: neuron {second} takes the false response on output {motif.b} away",
+        title=f"Only feature {motif.a} is on: neuron {other} takes the false response on output {motif.b} away",
     )
 
 # %% [markdown] figure="motif_example" role="see"
 # Read output b from left to right: a large false response, a negative contribution of nearly the same size from the
-# inhibitor, small change from everything else, and after the last ReLU next to nothing. Output a comes out near 1.
-# Two features share a neuron, and with one feature on neither answer is wrong. When $a$ and $b$ are on together it
-# goes wrong: the inhibitor takes away from a $b$ that is really there. With rare features that is rare, which is why
-# the motif appears in the sparse models and not in the dense ones.
+# inhibitor, little from everything else, and after the last ReLU next to nothing. Output a comes out near 1. Two
+# features share a neuron, and as long as one of them is on at a time, neither answer is wrong.
+#
+# The last step of the list shows the price. Suppose that b is on as well, in the direction that the neuron does *not*
+# read. Some other neuron then says so to output b, and the inhibitor, which hears only a, takes that away too: b is
+# lost. In the other direction most of it survives, since false response and inhibition cancel and what b itself adds
+# is left. With rare features two are seldom on together, which is why the motif appears in the sparse models and not
+# in the dense ones.
 
 # %% tags=["claim"]
 if MAIN:
     everywhere = [one for found in sparse for one in found]
     inhibited = [one.taken_away > one.false_response / 2 for one in everywhere]
+    answers_for_b = (
+        t.tensor(  # [motif, 3]: a alone, b alone, a and b with b in the direction that the neuron does not read
+            [
+                [output_b(ten_in_ten, n_copies + copy, one, *values) for values in ((1, 0), (0, 1), (1, -1))]
+                for copy, found in enumerate(sparse)
+                for one in found
+            ]
+        )
+    )
+    a_alone, b_alone, b_against = answers_for_b.mean(dim=0)
     with_motif = sum(any(one.taken_away > one.false_response / 2 for one in found) for found in sparse)
     utils.claim(
         13,
@@ -1175,6 +1212,10 @@ if MAIN:
                 at_least=0.5,
             ),
             utils.Measured("the example: what is left on output b", accounts["b"][5], at_most=0.2),
+            utils.Measured("the example: output a", accounts["a"][5], at_least=0.7, at_most=1.3),
+            utils.Measured("all of them: output b with a alone on, mean", a_alone, at_most=0.15),
+            utils.Measured("output b with b alone on, mean", b_alone, at_least=0.75),
+            utils.Measured("output b with both on, b in the other direction, mean", b_against, at_most=0.3),
         ],
         source="TMS, 'The Asymmetric Superposition Motif'",
     )
