@@ -7,7 +7,17 @@ import torch as t
 from torch import Tensor
 
 from .. import solutions
-from ..checking.compare import Mistake, check_tensor, compare, no_mistakes, number
+from ..checking.compare import (
+    Mistake,
+    Mistakes,
+    check_tensor,
+    compare,
+    find_mistake,
+    is_tensor,
+    no_mistakes,
+    number,
+    plain,
+)
 from ..checking.outcome import Failure
 from ..checking.runner import Trial, learner_test
 from .models import FIXED_SIZE
@@ -15,7 +25,7 @@ from .models import FIXED_SIZE
 Metric = Callable[[Tensor], Tensor]
 NEURONS = "inst d_hidden"
 SHAPES = (
-    ("[8 2 5], as in section 1", (8, 2, 5), None),
+    ("[70 5 10], as in the notebook", (70, 5, 10), None),
     ("[3 4 7]", (3, 4, 7), FIXED_SIZE),
     ("[2 6 3], more neurons than features", (2, 6, 3), FIXED_SIZE),
     ("a single instance", (1, 2, 4), ("one-instance", "Do not squeeze the inst axis.")),
@@ -32,25 +42,45 @@ def _check_metric(
     mistakes_of: Callable[[Tensor], Sequence[Mistake]],
     zero: tuple[str, str],
 ) -> None:
-    call = f"{trial.exercise}(W)"
-    for text, shape, suspect in SHAPES:
-        W = trial.normal(*shape)
+    def check(W: Tensor, text: str, suspect: tuple[str, str] | None) -> None:
+        # With an axis of size 1 different mistakes look the same: those were named before.
+        mistakes = no_mistakes if 1 in W.shape else partial(mistakes_of, W)
         with trial.case(text, suspect):
-            got = trial.call(call, metric, W, watch={"W": W})
-            # With an axis of size 1 different mistakes look the same: those were named before.
-            compare(got, reference(W), NEURONS, mistakes=no_mistakes if 1 in shape else partial(mistakes_of, W))
-    strided = trial.normal(3, 7, 4).mT
-    with trial.case("a transposed W", ("strides", "Use reshape for view, or leave the shape as it is.")):
-        got = trial.call(call, metric, strided, watch={"W": strided})
-        compare(got, reference(strided), NEURONS, mistakes=partial(mistakes_of, strided))
+            got = trial.call(f"{trial.exercise}(W)", metric, W, watch={"W": W})
+            expected = reference(W)
+            if not expected.is_floating_point() and is_tensor(got) and got.dtype != expected.dtype:
+                raise _not_whole(plain(got), expected, mistakes)
+            compare(got, expected, NEURONS, mistakes=mistakes)
+
+    for text, shape, suspect in SHAPES:
+        check(trial.normal(*shape) if shape[2] > 1 else _not_small(trial, *shape), text, suspect)
+    check(
+        trial.normal(3, 7, 4).mT, "a transposed W", ("strides", "Use reshape, not view, or leave the shape as it is.")
+    )
     W = trial.normal(3, 4, 7)
     W[1, 2] = 0
     W[2] = 0
-    with trial.case("a W with neurons whose weights are all zero", zero):
-        compare(trial.call(call, metric, W, watch={"W": W}), reference(W), NEURONS, mistakes=partial(mistakes_of, W))
-    W = 1e-3 * trial.normal(3, 4, 7)
-    with trial.case("small weights", ("scale", "Only ratios of weights count: leave out constants like 1e-6 or 0.3.")):
-        compare(trial.call(call, metric, W, watch={"W": W}), reference(W), NEURONS, mistakes=partial(mistakes_of, W))
+    check(W, "a W with neurons whose weights are all zero", zero)
+    scale = (
+        "scale",
+        "Only ratios of weights count: is there a constant in your code, such as 1e-6, that is too large?",
+    )
+    check(0.01 * _not_small(trial, 3, 4, 7), "weights near 0.01", scale)
+
+
+def _not_small(trial: Trial, *shape: int) -> Tensor:
+    """Weights of either sign with sizes from 0.5 to 1.5."""
+    size = trial.uniform(*shape, low=0.5, high=1.5)
+    return t.where(trial.uniform(*shape) < 0.5, -size, size)
+
+
+def _not_whole(got: Tensor, expected: Tensor, mistakes: Mistakes) -> Failure:
+    """The failure for counts that are no int64."""
+    known = find_mistake(got, mistakes, expected)
+    if known is not None:
+        return known.failure()
+    found = str(got.dtype).removeprefix("torch.")
+    return Failure("dtype", f"dtype {found}, expected int64.", "Sum the booleans as they are: that counts them.")
 
 
 def count_mistakes(W: Tensor) -> list[Mistake]:
@@ -109,7 +139,7 @@ def test_features_per_neuron(trial: Trial, metric: Metric) -> str:
     """Test the function: `tests.test_features_per_neuron(features_per_neuron)`."""
     zero = ("not-zero", "A neuron whose weights are all zero answers to no feature: its count is 0.")
     _check_metric(trial, metric, solutions.features_per_neuron, count_mistakes, zero)
-    return "counts for 7 shapes, negative and small weights, neurons without weights"
+    return "counts for 6 shapes, negative and small weights, neurons without weights"
 
 
 def share_mistakes(W: Tensor) -> list[Mistake]:
@@ -145,7 +175,7 @@ def test_largest_share(trial: Trial, metric: Metric) -> str:
     """Test the function: `tests.test_largest_share(largest_share)`."""
     zero = ("zero-row", "A row of zeros has no largest entry: its share is 0.")
     _check_metric(trial, metric, solutions.largest_share, share_mistakes, zero)
-    return "values for 7 shapes, negative and small weights, rows of zeros"
+    return "values for 6 shapes, negative and small weights, rows of zeros"
 
 
 # ---- polysemantic without superposition
