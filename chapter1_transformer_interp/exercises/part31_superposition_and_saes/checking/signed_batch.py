@@ -54,7 +54,9 @@ def _check_range(on: np.ndarray) -> None:
     if max(-low, high) <= WITHIN:
         return
     looks_normal = distribution_excess((on - on.mean()) / on.std(), _normal_cdf) <= 1
-    raise Failure("normal" if looks_normal else "range", span, "They look normal." if looks_normal else "", WANTED)
+    if looks_normal:
+        raise Failure("normal", span, "They look normal: use t.rand, not t.randn.", WANTED)
+    raise Failure("range", span, WANTED)
 
 
 def _normal_cdf(x: np.ndarray) -> np.ndarray:
