@@ -146,18 +146,29 @@ def takes_only_cfg(base: type) -> type:
     return type("Hostile", (base,), {"__init__": constructor})
 
 
+# Exercises whose answer is whole numbers: what has NaN in it, or was multiplied, is of another type first.
+WHOLE_NUMBERS = ("features_per_neuron",)
+
+
+def drifted(exercise: str) -> str:
+    """What `drifting` must be found to be."""
+    if exercise in WHOLE_NUMBERS:
+        return "dtype"
+    if exercise == "rotate_neurons":
+        return "lengths-changed"
+    if exercise.startswith("computation_generate"):
+        return "range"
+    return "magnitude-range" if exercise.startswith("generate") else "values"
+
+
 for test in REGISTRY.values():
     exercise = test.exercise
     for number, (diagnosis, spoil) in enumerate(SPOILED):
-        add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), diagnosis)
+        found = "dtype" if exercise in WHOLE_NUMBERS and diagnosis in ("nan", "inf") else diagnosis
+        add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), found)
     for disturb in DISTURBED:
         add(exercise, f"harmless-{disturb.__name__}", change(exercise, disturb), None)
-    add(
-        exercise,
-        "hostile-drifting",
-        change(exercise, drifting),
-        "magnitude-range" if exercise.startswith("generate") else "values",
-    )
+    add(exercise, "hostile-drifting", change(exercise, drifting), drifted(exercise))
     if test.takes == test.place:
         add(exercise, "hostile-not-callable", 3, "not-callable")
     else:

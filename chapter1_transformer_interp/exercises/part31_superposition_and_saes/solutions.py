@@ -18,19 +18,35 @@ from .sections.s1_toy_models import (
     linear_lr,
     warmup_linear_lr,
 )
+from .sections.s2_privileged_basis import (
+    AsymmetricNeuron,
+    NeuronComputationModel,
+    NeuronModel,
+    asymmetric_neurons,
+    features_per_neuron,
+    largest_share,
+    rotate_neurons,
+)
 
 __all__ = [
+    "AsymmetricNeuron",
+    "NeuronComputationModel",
+    "NeuronModel",
     "ToyModel",
     "ToyModelConfig",
+    "asymmetric_neurons",
     "constant_lr",
     "cosine_decay_lr",
     "feature_interference",
     "feature_norms",
+    "features_per_neuron",
     "generate_anticorrelated_features",
     "generate_batch_with_pairs",
     "generate_correlated_features",
     "generate_uncorrelated_features",
     "LinearToyModel",
+    "largest_share",
     "linear_lr",
+    "rotate_neurons",
     "warmup_linear_lr",
 ]

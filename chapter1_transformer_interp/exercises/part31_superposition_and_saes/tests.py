@@ -8,12 +8,19 @@ from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
 from .checks.batches import test_generate_batch
 from .checks.feature_metrics import test_feature_interference, test_feature_norms
+from .checks.neurons import (
+    test_computation_calculate_loss,
+    test_computation_generate_batch,
+    test_neuron_computation_model,
+    test_neuron_model,
+)
 from .checks.pairs import (
     test_generate_anticorrelated_features,
     test_generate_batch_pairs,
     test_generate_correlated_features,
     test_generate_uncorrelated_features,
 )
+from .checks.polysemanticity import test_features_per_neuron, test_largest_share, test_rotate_neurons
 from .checks.toy_models import test_calculate_loss, test_model
 
 REGISTRY = registry(
@@ -26,6 +33,13 @@ REGISTRY = registry(
     test_generate_anticorrelated_features,
     test_generate_uncorrelated_features,
     test_generate_batch_pairs,
+    test_neuron_model,
+    test_features_per_neuron,
+    test_largest_share,
+    test_rotate_neurons,
+    test_computation_generate_batch,
+    test_computation_calculate_loss,
+    test_neuron_computation_model,
 )
 
 __all__ = [
@@ -34,12 +48,19 @@ __all__ = [
     "Outcome",
     "TestFailed",
     "test_calculate_loss",
+    "test_computation_calculate_loss",
+    "test_computation_generate_batch",
     "test_feature_interference",
     "test_feature_norms",
+    "test_features_per_neuron",
     "test_generate_anticorrelated_features",
     "test_generate_batch",
     "test_generate_batch_pairs",
     "test_generate_correlated_features",
     "test_generate_uncorrelated_features",
+    "test_largest_share",
     "test_model",
+    "test_neuron_computation_model",
+    "test_neuron_model",
+    "test_rotate_neurons",
 ]

@@ -6,6 +6,7 @@ every sample is drawn where these tests are strong (see `probe.py`), and each lo
 
 import math
 from dataclasses import replace
+from itertools import combinations_with_replacement
 
 import torch as t
 from jaxtyping import Float
@@ -41,6 +42,8 @@ class Sample:
         self.on = self.is_on.to(self.chance.dtype) - self.chance
         magnitude = self.batch - MEAN[law.magnitude] if MEAN[law.magnitude] else self.batch
         self.magnitude = magnitude * (self.is_on / math.sqrt(VARIANCE[law.magnitude]))
+        # Signs that are independent hide sizes that are not.
+        self.size = (self.batch.abs() - 0.5) * (self.is_on * math.sqrt(12)) if law.magnitude == "signed" else None
 
     def departure(self) -> str | None:
         """How single entries differ from the law, in words; None where they do not."""
@@ -65,14 +68,17 @@ class Sample:
             return "rows that come more than once"
         on = _unit(self.on, (self.chance * (1 - self.chance)).mean(0))
         magnitude = _unit(self.magnitude, self.law.probability.to(on.dtype))
-        for first, second in ((on, on), (magnitude, magnitude), (on, magnitude)):
+        scores = [on, magnitude]
+        if self.size is not None:
+            scores.append(_unit(self.size, self.law.probability.to(on.dtype)))
+        for first, second in combinations_with_replacement(scores, 2):
             if _correlated(first.transpose(0, 1), second.transpose(0, 1), symmetric=first is second):
                 return "features of one instance that depend on each other"
-        for score in (on, magnitude):
+        for score in scores:
             same_feature = score.permute(2, 0, 1)
             if _correlated(same_feature, same_feature, symmetric=True):
                 return "instances that depend on each other"
-        return "rows that depend on each other" if _rows_depend(on + magnitude) else None
+        return "rows that depend on each other" if any(_rows_depend(on + score) for score in scores[1:]) else None
 
 
 def _unit(score: Scores, variance: Float[Tensor, "inst feats"]) -> Scores:
