@@ -18,19 +18,31 @@ from .sections.s1_toy_models import (
     linear_lr,
     warmup_linear_lr,
 )
+from .sections.s3_feature_geometry import (
+    compute_dimensionality,
+    dimensions_per_feature,
+    ideal_polytope,
+    orthogonal_groups,
+    predicted_dimensionality,
+)
 
 __all__ = [
     "ToyModel",
     "ToyModelConfig",
+    "compute_dimensionality",
     "constant_lr",
     "cosine_decay_lr",
+    "dimensions_per_feature",
     "feature_interference",
     "feature_norms",
     "generate_anticorrelated_features",
     "generate_batch_with_pairs",
     "generate_correlated_features",
     "generate_uncorrelated_features",
+    "ideal_polytope",
     "LinearToyModel",
     "linear_lr",
+    "orthogonal_groups",
+    "predicted_dimensionality",
     "warmup_linear_lr",
 ]

@@ -7,13 +7,16 @@ graders in the order of the course: name -> test, exercise, and what it takes.
 from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
 from .checks.batches import test_generate_batch
+from .checks.dimensionality import test_compute_dimensionality, test_dimensions_per_feature
 from .checks.feature_metrics import test_feature_interference, test_feature_norms
+from .checks.groups import test_orthogonal_groups
 from .checks.pairs import (
     test_generate_anticorrelated_features,
     test_generate_batch_pairs,
     test_generate_correlated_features,
     test_generate_uncorrelated_features,
 )
+from .checks.polytopes import test_ideal_polytope, test_predicted_dimensionality
 from .checks.toy_models import test_calculate_loss, test_model
 
 REGISTRY = registry(
@@ -26,6 +29,11 @@ REGISTRY = registry(
     test_generate_anticorrelated_features,
     test_generate_uncorrelated_features,
     test_generate_batch_pairs,
+    test_dimensions_per_feature,
+    test_compute_dimensionality,
+    test_predicted_dimensionality,
+    test_ideal_polytope,
+    test_orthogonal_groups,
 )
 
 __all__ = [
@@ -34,6 +42,8 @@ __all__ = [
     "Outcome",
     "TestFailed",
     "test_calculate_loss",
+    "test_compute_dimensionality",
+    "test_dimensions_per_feature",
     "test_feature_interference",
     "test_feature_norms",
     "test_generate_anticorrelated_features",
@@ -41,5 +51,8 @@ __all__ = [
     "test_generate_batch_pairs",
     "test_generate_correlated_features",
     "test_generate_uncorrelated_features",
+    "test_ideal_polytope",
     "test_model",
+    "test_orthogonal_groups",
+    "test_predicted_dimensionality",
 ]
