@@ -85,7 +85,7 @@ def _axes(fig: go.Figure, loss: Float[np.ndarray, " times"], levels: Float[np.nd
     fig.update_xaxes(showgrid=False)
     fig.update_xaxes(title_text="training step", row=2, col=1)
     legend = dict(orientation="h", x=0.5, xanchor="center", y=-0.12, yanchor="top")
-    fig.update_layout(width=800, height=600, margin_r=150, margin_b=86, legend=legend)
+    fig.update_layout(width=840, height=600, margin_r=195, margin_b=86, legend=legend)
 
 
 def steepest_falls(time: Float[np.ndarray, " times"], loss: Float[np.ndarray, " times"]) -> list[float]:

@@ -213,14 +213,15 @@ def plot_polytope_3d(W: Float[Tensor, "d_hidden feats"], title: str | None = Non
         marker=dict(size=6, color=depth_colors(np.linspace(0, 1, len(kept)))),
         hovertemplate="feature %{text}<br>norm %{customdata:.3f}<extra></extra>",
     )  # fmt: skip
-    x, y, z = 1.15 * corners
+    eye = _open_view(corners)
+    x, y, z = _label_places(corners, eye)
     fig.add_scatter3d(
         x=x, y=y, z=z, mode="text", text=[str(i) for i in kept], textposition="middle center",
         textfont=dict(size=14, color=INK), hoverinfo="skip",
     )  # fmt: skip
     # No axes: the basis of this space means nothing, only the angles between the features do.
     hidden = dict(visible=False, range=[-1.2 * norms.max(), 1.2 * norms.max()])
-    camera = dict(eye=dict(zip("xyz", 1.4 * _open_view(corners), strict=True)))
+    camera = dict(eye=dict(zip("xyz", 1.4 * eye, strict=True)))
     scene = dict(aspectmode="cube", camera=camera, xaxis=hidden, yaxis=hidden, zaxis=hidden)
     fig.update_layout(scene=scene, showlegend=False, width=560, height=560, margin=dict(l=10, r=10, b=10))
     shown = title or "The features of one instance in three hidden dimensions (turn it with the mouse)"
@@ -240,6 +241,18 @@ def _wireframe(fig: go.Figure, corners: Float[np.ndarray, "3 corners"], edges: l
         x, y, z = corners
         faces = dict(alphahull=0, color=PALETTE[3], opacity=0.14, flatshading=True, hoverinfo="skip")
         fig.add_mesh3d(x=x, y=y, z=z, **faces)
+
+
+def _label_places(
+    corners: Float[np.ndarray, "3 corners"], eye: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "3 corners"]:
+    """Beyond each corner, as seen from `eye`; above one that lies before or behind the middle."""
+    longest = np.linalg.norm(corners, axis=0).max(initial=0)
+    seen = corners - np.outer(eye, eye @ corners)
+    apart = np.linalg.norm(seen, axis=0)
+    up = np.array([0, 0, 1]) - eye[2] * eye
+    away = np.where(apart > 0.35 * longest, seen / np.maximum(apart, 1e-9), up[:, None])
+    return corners + 0.15 * longest * away
 
 
 def _open_view(corners: Float[np.ndarray, "3 corners"]) -> Float[np.ndarray, "3"]:

@@ -39,7 +39,7 @@ def plot_feature_groups(
         raise ValueError(f"groups has shape {list(labels.shape)}; it must be [inst feats], as W {list(weights.shape)}")
     names = panel_titles(subplot_titles, len(weights))
     sorted_by_group = [_sorted(one, own, i) for i, (one, own) in enumerate(zip(weights, labels, strict=True))]
-    counts = [f"{len(sizes)} groups of {_range(sizes)} features" for _, sizes in sorted_by_group]
+    counts = [_counted(sizes) for _, sizes in sorted_by_group]
     heads = [f"{name}<br>{count}" for name, count in zip(names, counts, strict=True)]
     fig = panels(1, len(weights), heads, horizontal_spacing=0.04)
     for i, (order, sizes) in enumerate(sorted_by_group):
@@ -50,12 +50,11 @@ def plot_feature_groups(
             hovertemplate="features %{customdata[0]} and %{customdata[1]}<br>|cosine| %{z:.2f}<extra></extra>",
         )  # fmt: skip
         _frames(fig, sizes, i + 1)
-        axis = dict(showticklabels=False, ticks="", constrain="domain", title_text="feature, by group")
-        fig.update_xaxes(row=1, col=i + 1, **axis)
-        y = axis | dict(
-            scaleanchor=f"x{i + 1 if i else ''}", autorange="reversed", title_text=None if i else "feature, by group"
-        )
-        fig.update_yaxes(row=1, col=i + 1, **y)
+        ends = [-0.5, len(order) - 0.5]
+        axis = dict(showticklabels=False, ticks="", showgrid=False, zeroline=False, showline=False, constrain="domain")
+        fig.update_xaxes(row=1, col=i + 1, title_text="feature, by group", range=ends, **axis)
+        side = dict(scaleanchor=f"x{i + 1 if i else ''}", range=ends[::-1], title_text="" if i else "feature, by group")
+        fig.update_yaxes(row=1, col=i + 1, **side, **axis)
     bar = dict(title=dict(text="|cosine|", side="top"), thickness=14, len=0.8)
     fig.update_layout(coloraxis=dict(colorscale=MAGNITUDE, cmin=0, cmax=1, colorbar=bar))
     fig.update_layout(width=max(420, 90 + 290 * len(weights)), height=420)
@@ -76,8 +75,10 @@ def _sorted(
     return kept[order], sorted(sizes.tolist())
 
 
-def _range(sizes: list[int]) -> str:
-    return str(sizes[0]) if sizes[0] == sizes[-1] else f"{sizes[0]} to {sizes[-1]}"
+def _counted(sizes: list[int]) -> str:
+    low, high = sizes[0], sizes[-1]
+    groups = "1 group" if len(sizes) == 1 else f"{len(sizes)} groups"
+    return f"{groups} of {high if low == high else f'{low} to {high}'} features"
 
 
 def _frames(fig: go.Figure, sizes: list[int], column: int) -> None:
