@@ -209,7 +209,7 @@ def _explain_lengths(name: str, lengths: Tensor) -> None:
 def _explain_angles(name: str, W: Tensor, cosines: Tensor, wanted: Tensor) -> Failure:
     """What the corners are in place of the polytope."""
     n_corners = W.shape[1]
-    listed = ", ".join(number(value) for value in wanted[0, :-1].unique().tolist())
+    listed = ", ".join(number(value) for value in sorted({round(one, 4) for one in wanted[0, :-1].tolist()}))
     expected = f"expected cosines between a corner and the others: {listed}"
     unit_distance = (W[:, :, None] - W[:, None, :]).norm(dim=0)
     if n_corners > 1 and (unit_distance + t.eye(n_corners)).min() < 1e-3:

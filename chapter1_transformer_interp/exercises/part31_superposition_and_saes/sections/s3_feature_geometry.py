@@ -574,8 +574,9 @@ if MAIN:
 # - **p = 0.39**: 20 blocks of two, and nothing between them. The model of 200 features in 20 dimensions is the tegum
 #   product of 20 digons.
 # - **p = 0.21**: digons first, then larger blocks: pentagons, five features in which everybody overlaps with everybody,
-#   and in most runs something bigger. Between the blocks it is no longer quite dark. The shapes together would need
-#   more than 20 dimensions, so they lean on each other: this is why the digons' points lie a little under $\tfrac12$.
+#   and in most runs something bigger. Between the digons it is no longer quite dark. Count the dimensions that the
+#   shapes would need, one for a digon, two for a pentagon, three for eight: they come to more than 20. So some lean on
+#   each other, and this is why the digons' points lie a little under $\tfrac12$.
 # - **p = 0.11**: one block. Everything is linked to everything, and "which shape is it in?" has no answer any more.
 
 # %% [markdown]
@@ -595,9 +596,9 @@ if MAIN:
     )
 
 # %% [markdown] figure="dimensionality_by_group" role="see"
-# Circles (groups of two) lie on the line of the digon, diamonds (groups of five) on the line of the pentagon. The
-# antiprism's eight lie a little below $\tfrac38$ in part, since by then the groups touch. Past $p = 0.15$ all points
-# are of one large group.
+# Circles (groups of two) lie on the line of the digon, diamonds (groups of five) on the line of the pentagon. Squares
+# (groups of six to eight) lie on the line of the antiprism or a little below it, since by then the groups touch. For
+# $p$ of 0.13 and below all points are of one large group.
 
 # %% tags=["claim"]
 if MAIN:
@@ -611,9 +612,8 @@ if MAIN:
     pairs_only = [group_sizes(inst, c).tolist() == [2] * 20 for inst in (6, 7) for c in thresholds]
     sizes = group_sizes(10, 0.2)
     labels = groups[[9, 10]]  # p = 0.24 and 0.21
-    of_five = ((labels[:, :, None] == labels[:, None, :]).sum(dim=2) == 5) & (
-        labels >= 0
-    )  # features in a group of five
+    n_together = (labels[:, :, None] == labels[:, None, :]).sum(dim=2)
+    of_five = (n_together == 5) & (labels >= 0)  # features in a group of five
     off_pentagon = (fractions[[9, 10]] - 2 / 5)[of_five].abs()
     utils.claim(
         18,
@@ -663,8 +663,8 @@ if MAIN:
     single = ToyModel(ToyModelConfig(1, 4, 3), feature_probability=0.6, generator=generator)  # to draw data from
     with t.no_grad():
         parts = [single.generate_batch(20_000, generator=generator) for _ in range(5)]  # the same rows for all models
-        losses = [((four(part.expand(-1, 128, -1)) - part) ** 2).mean(dim=(0, 2)) for part in parts]
-    loss = t.stack(losses).mean(dim=0)  # [inst]
+        errors = [((four(part.expand(-1, 128, -1)) - part) ** 2).mean(dim=(0, 2)) for part in parts]
+    loss = t.stack(errors).mean(dim=0)  # [inst]
     four_fractions = compute_dimensionality(four.W.detach())  # [inst feats]
     off_diagonal = ~t.eye(4, dtype=t.bool, device=device)
     n_positive = ((cosines_of(four.W) > 0.05) & off_diagonal).sum(dim=(1, 2)) // 2  # pairs on the same side
@@ -683,11 +683,12 @@ if MAIN:
 #
 # Dimensionality does not see a flip: $(\hat W_i \cdot W_j)^2$ has no sign. The loss does. The ReLU removes negative
 # interference only, and a flip turns three negative cosines positive: the first costs about 2 % of the loss, the
-# second about 3 % more, and the best of the 128 models has none. Once an arrow is flipped, the biases and the other arrows give way a little, and the shares are no longer
-# all $\tfrac34$. So **$D_i$ says how much room a feature has, and not which way it points.**
+# second about 3 % more, and the best of the 128 models has none. Once an arrow is flipped, the biases and the other
+# arrows give way a little, and the shares are no longer all $\tfrac34$. So **$D_i$ says how much room a feature has,
+# and not which way it points.**
 #
-# The signs are settled early, by the random start. To turn an arrow round, a model would have to pass through worse
-# ones.
+# Why do so few find the best? To turn an arrow round, a model would have to pass through worse ones, so it presumably
+# keeps the signs that the random start has dealt.
 
 # %% [markdown]
 # ### Six and eight
@@ -706,7 +707,7 @@ if MAIN:
 
 # %% [markdown] figure="square_antiprism" role="see"
 # Turn it until you look along its axis: two squares, one turned by 45° against the other. Most of the 12 models end
-# there; in the others a feature is missing. No two corners are opposite each other, as they would be in a cube.
+# there. No two corners are opposite each other, as they would be in a cube.
 #
 # Its squares lie at heights of square 0.29, a little closer than the ideal $\tfrac13$, so that its edges are more
 # alike (with equal edges it would be 0.26). Each feature gets 0.372 of a dimension and not quite
@@ -1019,7 +1020,7 @@ if MAIN:
 # this section.
 #
 # The same caution is due for the shapes. Digons, pentagons and antiprisms came out of features of equal importance,
-# equal sparsity and no correlation, and even there they ended at $p = 0.15$.
+# equal sparsity and no correlation, and even there they ended below $p = 0.15$.
 
 # %% [markdown]
 # ## What you have seen
