@@ -3,6 +3,7 @@
 Each is made for every exercise, from the right answer: `spoil` what it returns, or `disturb` the world while it runs.
 """
 
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -65,6 +66,10 @@ def torchs_own(result: t.Tensor) -> t.Tensor:
     raise NotImplementedError("Could not run 'aten::foo' with arguments from the 'bar' backend.")
 
 
+def whole_numbers(result: t.Tensor) -> t.Tensor:
+    return result.int()
+
+
 SPOILED: list[tuple[str, Callable[[t.Tensor], Any]]] = [
     ("type", lambda result: None),
     ("type", lambda result: result.detach().cpu().numpy()),
@@ -79,7 +84,7 @@ SPOILED: list[tuple[str, Callable[[t.Tensor], Any]]] = [
     ("layout", lambda result: result.to_sparse()),
     ("dtype", lambda result: result.double()),
     ("dtype", lambda result: result.half()),
-    ("dtype", lambda result: result.int()),
+    ("dtype", whole_numbers),
     ("dtype", lambda result: result.to(t.complex64)),
     ("device", lambda result: result.to("meta")),
     ("nan", not_a_number),
@@ -110,7 +115,40 @@ def lie(result: t.Tensor) -> t.Tensor:
     return result.as_subclass(Lying)
 
 
+# Of exercises whose answer is a number: a Python number, an array of one or a tensor of one are right there.
+SPOILED_NUMBERS: list[tuple[str, Callable[[float], Any]]] = [
+    ("type", lambda result: None),
+    ("type", lambda result: (result,)),
+    ("type", lambda result: [result]),
+    ("type", lambda result: (row for row in [result])),
+    ("type", lambda result: "number"),
+    ("type", lambda result: complex(result)),
+    ("type", lambda result: result > 0),
+    ("type", lambda result: EqualToEverything()),
+    ("nan", lambda result: float("nan")),
+    ("inf", lambda result: float("inf")),
+    *((diagnosis, spoil) for diagnosis, spoil in SPOILED if diagnosis in ("raised", "unsolved")),
+]
+
 DISTURBED: list[Callable[[t.Tensor], Any]] = [change_global_state, print_much, lie]
+
+# Answers that give nothing back, but change the model: there is no result to spoil.
+SILENT = ("__init__", "resample_simple", "resample_advanced")
+
+# What the test of an exercise says where it is not what the others say; None for an answer that is right there.
+# Whole numbers have no NaN: what holds one, or was multiplied, is of another dtype first.
+OTHERWISE: dict[str, dict[str, str | None]] = {
+    "computation_generate_batch": {"drifting": "range"},
+    "features_per_neuron": {"nan": "dtype", "inf": "dtype", "drifting": "dtype"},
+    "generate_anticorrelated_features": {"drifting": "magnitude-range"},
+    "generate_batch": {"drifting": "magnitude-range"},
+    "generate_batch_with_pairs": {"drifting": "magnitude-range"},
+    "generate_correlated_features": {"drifting": "magnitude-range"},
+    "generate_uncorrelated_features": {"drifting": "magnitude-range"},
+    "ideal_polytope": {"drifting": "not-unit"},
+    "orthogonal_groups": {"nan": "dtype", "inf": "dtype", "drifting": "dtype", "whole_numbers": None},
+    "rotate_neurons": {"drifting": "lengths-changed"},
+}
 
 
 def method_of(test: LearnerTest) -> str:
@@ -119,18 +157,42 @@ def method_of(test: LearnerTest) -> str:
     return name if hasattr(getattr(solutions, test.takes), name) else "generate_batch"
 
 
+def gives_a_number(test: LearnerTest) -> bool:
+    """Whether the answer to an exercise is a number and no tensor."""
+    returns = inspect.signature(getattr(solutions, test.takes)).return_annotation
+    return test.takes == test.place and returns in (float, "float")
+
+
+def through(how: Callable[[t.Tensor], Any], result: Any) -> Any:
+    """A result with its tensor, the last where there are several, passed through `how`."""
+    return (*result[:-1], how(result[-1])) if type(result) is tuple else how(result)
+
+
 def change(exercise: str, how: Callable[[t.Tensor], Any]) -> Any:
     """The reference answer to an exercise with its result passed through `how`."""
     test = next(one for one in REGISTRY.values() if one.exercise == exercise)
     original = getattr(solutions, test.takes)
     if test.takes == test.place:
-        return lambda *args, **kwargs: how(original(*args, **kwargs))
+        return lambda *args, **kwargs: through(how, original(*args, **kwargs))
     method = method_of(test)
+    kind = inspect.getattr_static(original, method)
 
-    def changed(self: Any, *args: Any) -> Any:
-        return how(getattr(super(answer, self), method)(*args))
+    def changed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = getattr(super(answer, self), method)(*args, **kwargs)
+        if method in SILENT:
+            how(t.zeros(()))
+            return None
+        return through(how, result)
 
-    answer = type("Hostile", (original,), {method: changed})
+    def changed_static(*args: Any, **kwargs: Any) -> Any:
+        return through(how, getattr(original, method)(*args, **kwargs))
+
+    written: Any = changed
+    if isinstance(kind, property):
+        written = property(lambda self: how(getattr(super(answer, self), method)))
+    elif isinstance(kind, staticmethod):
+        written = staticmethod(changed_static)
+    answer = type("Hostile", (original,), {method: written})
     return answer
 
 
@@ -146,39 +208,41 @@ def takes_only_cfg(base: type) -> type:
     return type("Hostile", (base,), {"__init__": constructor})
 
 
-# Exercises whose answer is whole numbers: what has NaN in it, or was multiplied, is of another type first.
-WHOLE_NUMBERS = ("features_per_neuron",)
+def an_object(of: type) -> Any:
+    """A small object of a class of the course."""
+    return of(solutions.ToyModelConfig(1))
 
 
-def drifted(exercise: str) -> str:
-    """What `drifting` must be found to be."""
-    if exercise in WHOLE_NUMBERS:
-        return "dtype"
-    if exercise == "rotate_neurons":
-        return "lengths-changed"
-    if exercise.startswith("computation_generate"):
-        return "range"
-    return "magnitude-range" if exercise.startswith("generate") else "values"
+def add_results(test: LearnerTest) -> None:
+    """Right answers whose results are spoiled, or that disturb the world."""
+    exercise, otherwise = test.exercise, OTHERWISE.get(test.exercise, {})
+    is_number, is_silent = gives_a_number(test), test.takes != test.place and method_of(test) in SILENT
+    for number, (diagnosis, spoil) in enumerate(SPOILED_NUMBERS if is_number else SPOILED):
+        if is_silent and diagnosis not in ("raised", "unsolved"):
+            continue
+        said = otherwise.get(spoil.__name__, otherwise.get(diagnosis, diagnosis))
+        add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), said)
+    for disturb in DISTURBED:
+        if disturb is not lie or not is_number:
+            add(exercise, f"harmless-{disturb.__name__}", change(exercise, disturb), None)
+    if not is_silent:
+        add(exercise, "hostile-drifting", change(exercise, drifting), otherwise.get("drifting", "values"))
+
+
+def add_classes(test: LearnerTest) -> None:
+    """What is no class, or one that lacks something."""
+    exercise, original, method = test.exercise, getattr(solutions, test.takes), method_of(test)
+    missing = "raised" if method == "__init__" else "missing-method"
+    add(exercise, "hostile-object", an_object(original), "not-a-class")
+    add(exercise, "hostile-missing-method", type("Hostile", (original,), {method: None}), missing)
+    plain = type("Hostile", (), {"__init__": lambda self, *a, **k: None})
+    add(exercise, "hostile-plain-class", plain, "not-a-module")
+    add(exercise, "hostile-constructor", takes_only_cfg(original), "raised")
 
 
 for test in REGISTRY.values():
-    exercise = test.exercise
-    for number, (diagnosis, spoil) in enumerate(SPOILED):
-        found = "dtype" if exercise in WHOLE_NUMBERS and diagnosis in ("nan", "inf") else diagnosis
-        add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), found)
-    for disturb in DISTURBED:
-        add(exercise, f"harmless-{disturb.__name__}", change(exercise, disturb), None)
-    add(exercise, "hostile-drifting", change(exercise, drifting), drifted(exercise))
+    add_results(test)
     if test.takes == test.place:
-        add(exercise, "hostile-not-callable", 3, "not-callable")
+        add(test.exercise, "hostile-not-callable", 3, "not-callable")
     else:
-        original, method = getattr(solutions, test.takes), method_of(test)
-        add(exercise, "hostile-object", original(solutions.ToyModelConfig(1)), "not-a-class")
-        add(exercise, "hostile-missing-method", type("Hostile", (original,), {method: None}), "missing-method")
-        add(
-            exercise,
-            "hostile-plain-class",
-            type("Hostile", (), {"__init__": lambda self, *a, **k: None}),
-            "not-a-module",
-        )
-        add(exercise, "hostile-constructor", takes_only_cfg(original), "raised")
+        add_classes(test)

@@ -27,6 +27,13 @@ from .sections.s2_privileged_basis import (
     largest_share,
     rotate_neurons,
 )
+from .sections.s3_feature_geometry import (
+    compute_dimensionality,
+    dimensions_per_feature,
+    ideal_polytope,
+    orthogonal_groups,
+    predicted_dimensionality,
+)
 
 __all__ = [
     "AsymmetricNeuron",
@@ -35,8 +42,10 @@ __all__ = [
     "ToyModel",
     "ToyModelConfig",
     "asymmetric_neurons",
+    "compute_dimensionality",
     "constant_lr",
     "cosine_decay_lr",
+    "dimensions_per_feature",
     "feature_interference",
     "feature_norms",
     "features_per_neuron",
@@ -44,9 +53,12 @@ __all__ = [
     "generate_batch_with_pairs",
     "generate_correlated_features",
     "generate_uncorrelated_features",
+    "ideal_polytope",
     "LinearToyModel",
     "largest_share",
     "linear_lr",
     "rotate_neurons",
+    "orthogonal_groups",
+    "predicted_dimensionality",
     "warmup_linear_lr",
 ]

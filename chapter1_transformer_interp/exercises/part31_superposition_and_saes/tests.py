@@ -7,7 +7,9 @@ graders in the order of the course: name -> test, exercise, and what it takes.
 from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
 from .checks.batches import test_generate_batch
+from .checks.dimensionality import test_compute_dimensionality, test_dimensions_per_feature
 from .checks.feature_metrics import test_feature_interference, test_feature_norms
+from .checks.groups import test_orthogonal_groups
 from .checks.neurons import (
     test_computation_calculate_loss,
     test_computation_generate_batch,
@@ -21,6 +23,7 @@ from .checks.pairs import (
     test_generate_uncorrelated_features,
 )
 from .checks.polysemanticity import test_features_per_neuron, test_largest_share, test_rotate_neurons
+from .checks.polytopes import test_ideal_polytope, test_predicted_dimensionality
 from .checks.toy_models import test_calculate_loss, test_model
 
 REGISTRY = registry(
@@ -40,6 +43,11 @@ REGISTRY = registry(
     test_computation_generate_batch,
     test_computation_calculate_loss,
     test_neuron_computation_model,
+    test_dimensions_per_feature,
+    test_compute_dimensionality,
+    test_predicted_dimensionality,
+    test_ideal_polytope,
+    test_orthogonal_groups,
 )
 
 __all__ = [
@@ -50,6 +58,8 @@ __all__ = [
     "test_calculate_loss",
     "test_computation_calculate_loss",
     "test_computation_generate_batch",
+    "test_compute_dimensionality",
+    "test_dimensions_per_feature",
     "test_feature_interference",
     "test_feature_norms",
     "test_features_per_neuron",
@@ -63,4 +73,7 @@ __all__ = [
     "test_neuron_computation_model",
     "test_neuron_model",
     "test_rotate_neurons",
+    "test_ideal_polytope",
+    "test_orthogonal_groups",
+    "test_predicted_dimensionality",
 ]

@@ -6,9 +6,11 @@ This file is a door: every name is at home in a room beside it.
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
+from .figures.dynamics import plot_learning_dynamics
 from .figures.features_2d import plot_features_in_2d
 from .figures.features_nd import plot_features_in_Nd, plot_features_in_Nd_discrete
 from .figures.geometry import plot_feature_geometry, plot_polytope_3d
+from .figures.groups import plot_feature_groups
 from .figures.introduction import (
     plot_feature_as_direction,
     plot_polysemanticity_and_superposition,
@@ -34,9 +36,11 @@ __all__ = [
     "plot_cosine_similarities",
     "plot_feature_as_direction",
     "plot_feature_geometry",
+    "plot_feature_groups",
     "plot_features_in_2d",
     "plot_features_in_Nd",
     "plot_features_in_Nd_discrete",
+    "plot_learning_dynamics",
     "plot_polysemanticity_and_superposition",
     "plot_polytope_3d",
     "plot_relu_in_two_bases",
