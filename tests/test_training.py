@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch as t
 from part31_superposition_and_saes.solutions import ToyModel, ToyModelConfig, constant_lr, linear_lr
-from part31_superposition_and_saes.training import optimize as module
 from part31_superposition_and_saes.training.loop import TrainingReport, checked_arguments
 from part31_superposition_and_saes.training.optimize import optimize
 from part31_superposition_and_saes.training.steps import FusedStepper

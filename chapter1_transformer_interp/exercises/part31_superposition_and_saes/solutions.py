@@ -18,10 +18,22 @@ from .sections.s1_toy_models import (
     linear_lr,
     warmup_linear_lr,
 )
+from .sections.s4_double_descent import (
+    DoubleDescentModel,
+    anthropic_lr,
+    best_instance,
+    hidden_vectors,
+    linear_warmup_lr,
+    loss_per_row,
+    measure_run,
+)
 
 __all__ = [
+    "DoubleDescentModel",
     "ToyModel",
     "ToyModelConfig",
+    "anthropic_lr",
+    "best_instance",
     "constant_lr",
     "cosine_decay_lr",
     "feature_interference",
@@ -30,7 +42,11 @@ __all__ = [
     "generate_batch_with_pairs",
     "generate_correlated_features",
     "generate_uncorrelated_features",
+    "hidden_vectors",
     "LinearToyModel",
     "linear_lr",
+    "linear_warmup_lr",
+    "loss_per_row",
+    "measure_run",
     "warmup_linear_lr",
 ]

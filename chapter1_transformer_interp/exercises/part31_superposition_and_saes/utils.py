@@ -16,6 +16,7 @@ from .figures.introduction import (
     plot_sparsity_and_importance,
 )
 from .runtime import device, seed
+from .training.full_batch import optimize_full_batch
 from .training.optimize import optimize
 from .unsolved import continue_past_unsolved
 
@@ -28,6 +29,7 @@ __all__ = [
     "continue_past_unsolved",
     "device",
     "optimize",
+    "optimize_full_batch",
     "per_feature",
     "plot_batch_in_hidden_plane",
     "plot_correlated_features",
