@@ -34,7 +34,7 @@ def plot_hidden_vectors(
     """
     rows = [[_plane(one, "W").T for one in W], [_plane(one, "hidden").T for one in hidden]]
     if not len(rows[0]) == len(rows[1]) == len(sizes) or any(v.shape[1] != 2 for row in rows for v in row):
-        raise ValueError(f"W, hidden and sizes must hold one entry a data set, of shapes [2 feats] and [rows 2]")
+        raise ValueError("W, hidden and sizes must hold one entry a data set, of shapes [2 feats] and [rows 2]")
     rows[1] = [vectors for vectors in rows[1]]
     n = len(sizes)
     fig, side = square_panels([f"T = {size:,}" for size in sizes] + [""] * n, 2, n)

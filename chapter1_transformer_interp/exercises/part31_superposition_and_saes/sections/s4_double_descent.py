@@ -197,10 +197,10 @@ class DoubleDescentModel(ToyModel):
     """Toy models that are trained on a data set: one batch for each instance, the same at every step.
 
     Attributes:
-        data_set: the batch that `optimize` trained on, `[batch inst feats]`; None before.
+        data_set: the batch that `optimize` trained on; not there before.
     """
 
-    data_set: Float[Tensor, "batch inst feats"] | None = None
+    data_set: Float[Tensor, "batch inst feats"]
 
     def generate_batch(
         self, batch_size: int, *, generator: t.Generator | None = None
@@ -616,8 +616,8 @@ if MAIN:
         best_runs.append((best_W, best_W @ best_batch.T))
         data_D.append(model.dimensionality(hidden))
         feature_D.append(model.dimensionality(model.W.detach().mT))
-        losses = loss_per_row(model, model.data_set), loss_per_row(model, test_rows)
-        measured.append(measure_run(model, hidden, *losses))
+        train_loss, test_loss = loss_per_row(model, model.data_set), loss_per_row(model, test_rows)
+        measured.append(measure_run(model, hidden, train_loss, test_loss))
     # by name: [size inst]
     sweep = {name: t.stack([one[name] for one in measured]).cpu() for name in measured[0]}
     best_of = sweep["train_loss"].argmin(dim=1, keepdim=True)  # [size 1], instance with the least training loss
@@ -777,15 +777,15 @@ if MAIN:
 
 # %% tags=["claim"]
 if MAIN:
-    test_loss = dict(zip(sizes, sweep["test_loss"].mean(dim=1).tolist(), strict=True))  # mean over the four models
-    peak = max(test_loss, key=lambda size: test_loss[size])
+    mean_loss = dict(zip(sizes, sweep["test_loss"].mean(dim=1).tolist(), strict=True))  # over the four models
+    peak = max(mean_loss, key=lambda size: mean_loss[size])
     utils.claim(
         23,
         "test loss peaks between the regime that remembers data points and the one that learns features",
         [
-            utils.Measured("test loss at T = 30", test_loss[30], at_most=1.1),
-            utils.Measured("test loss at T = 300", test_loss[300], at_least=3),
-            utils.Measured("test loss at T = 1,000", test_loss[1_000], at_most=1),
+            utils.Measured("test loss at T = 30", mean_loss[30], at_most=1.1),
+            utils.Measured("test loss at T = 300", mean_loss[300], at_least=3),
+            utils.Measured("test loss at T = 1,000", mean_loss[1_000], at_most=1),
             utils.Measured("size at which it peaks", peak, at_least=200, at_most=500),
             utils.Measured("training loss at T = 300, largest", sweep["train_loss"][9].max(), at_most=1),
         ],
