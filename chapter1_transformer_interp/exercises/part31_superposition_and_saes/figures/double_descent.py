@@ -35,13 +35,13 @@ def plot_hidden_vectors(
     rows = [[_plane(one, "W").T for one in W], [_plane(one, "hidden").T for one in hidden]]
     if not len(rows[0]) == len(rows[1]) == len(sizes) or any(v.shape[1] != 2 for row in rows for v in row):
         raise ValueError("W, hidden and sizes must hold one entry a data set, of shapes [2 feats] and [rows 2]")
-    rows[1] = [vectors for vectors in rows[1]]
     n = len(sizes)
     fig, side = square_panels([f"T = {size:,}" for size in sizes] + [""] * n, 2, n)
     for r, (row, color) in enumerate(zip(rows, (FEATURES, POINTS), strict=True)):
         for c, vectors in enumerate(row):
             _draw_vectors(fig, vectors, color, dict(row=r + 1, col=c + 1), "feature" if r == 0 else "data point")
-    for text, y in (("features", 0.76), ("data points", 0.24)):
+    for text, axis in (("features", fig.layout.yaxis), ("data points", fig.layout[f"yaxis{n + 1}"])):
+        y = sum(axis.domain) / 2
         fig.add_annotation(
             x=0, y=y, xref="paper", yref="paper", xshift=-14, xanchor="right", text=text, textangle=-90,
             showarrow=False, font=dict(size=13, color=INK),
@@ -142,7 +142,8 @@ def plot_loss_by_size(
     sizes: Sequence[int],
     curves: Mapping[str, Data],
     title: str,
-    regimes: bool = False,
+    regimes: tuple[float, float] | None = None,
+    lowest: float | None = None,
     lines: Mapping[str, Data] | None = None,
 ) -> go.Figure:
     """Loss against the size of the data set: a line of medians, a band from the least to the largest.
@@ -151,7 +152,8 @@ def plot_loss_by_size(
         sizes: number of data points.
         curves: by name, `[repeats sizes]`.
         title: says what to see.
-        regimes: whether to name the three regimes above the curves.
+        regimes: sizes at which the middle regime begins and ends; the three are named above the curves.
+        lowest: where the vertical axis begins; by default all is shown.
         lines: by name, `[sizes]`, drawn thin on top.
     Raises:
         ValueError: if a curve does not have one column a size.
@@ -179,12 +181,15 @@ def plot_loss_by_size(
             line=dict(color=INK, width=1), marker=dict(symbol="x-thin-open", size=9),
         )  # fmt: skip
     if regimes:
-        _name_regimes(fig, x)
+        _name_regimes(fig, x, regimes)
     fig.add_hline(y=1, line=dict(color=FAINT_INK, dash="dot", width=1))
     fig.update_xaxes(type="log", title_text=SIZE_AXIS, dtick=1)
     fig.update_yaxes(
         type="log", title_text="squared error of a row (1: answering 0)", tickvals=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
     )
+    if lowest is not None:
+        highest = max(float(np.nanmax(to_numpy(values, name))) for name, values in curves.items())
+        fig.update_yaxes(range=[np.log10(lowest), np.log10(1.7 * highest)])
     fig.update_layout(
         width=800, height=460, legend=dict(orientation="h", x=0.5, xanchor="center", y=-0.18), margin_b=84
     )
@@ -195,8 +200,8 @@ def plot_loss_by_size(
     return finish(fig, title, f"{title}. {spans}.")
 
 
-def _name_regimes(fig: go.Figure, sizes: Sequence[int]) -> None:
-    edges = (min(sizes) / 1.15, 80.0, 600.0, max(sizes) * 1.15)
+def _name_regimes(fig: go.Figure, sizes: Sequence[int], middle: tuple[float, float]) -> None:
+    edges = (min(sizes) / 1.15, *middle, max(sizes) * 1.15)
     names = ("remembers data points", "in between", "learns features")
     for k, name in enumerate(names):
         shade = dict(fillcolor=RULE, opacity=0.45 if k == 1 else 0.0, layer="below", line_width=0)
