@@ -3,6 +3,7 @@
 Each is made for every exercise, from the right answer: `spoil` what it returns, or `disturb` the world while it runs.
 """
 
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -110,6 +111,26 @@ def lie(result: t.Tensor) -> t.Tensor:
     return result.as_subclass(Lying)
 
 
+# Of exercises whose answer is a number: a Python number, an array of one or a tensor of one are right there.
+SPOILED_NUMBERS: list[tuple[str, Callable[[float], Any]]] = [
+    ("type", lambda result: None),
+    ("type", lambda result: (result,)),
+    ("type", lambda result: [result]),
+    ("type", lambda result: (row for row in [result])),
+    ("type", lambda result: "number"),
+    ("type", lambda result: t.tensor([result, result])),
+    ("type", lambda result: complex(result)),
+    ("type", lambda result: EqualToEverything()),
+    ("nan", lambda result: float("nan")),
+    ("inf", lambda result: float("inf")),
+    ("raised", raises),
+    ("raised", exits),
+    ("raised", recurses),
+    ("raised", torchs_own),
+    ("unsolved", stub),
+]
+
+
 DISTURBED: list[Callable[[t.Tensor], Any]] = [change_global_state, print_much, lie]
 
 
@@ -123,20 +144,37 @@ def change(exercise: str, how: Callable[[t.Tensor], Any]) -> Any:
     """The reference answer to an exercise with its result passed through `how`."""
     test = next(one for one in REGISTRY.values() if one.exercise == exercise)
     original = getattr(solutions, test.takes)
+
+    def spoiled(result: Any) -> Any:
+        """Of several results the first."""
+        return (how(result[0]), *result[1:]) if isinstance(result, tuple) else how(result)
+
     if test.takes == test.place:
-        return lambda *args, **kwargs: how(original(*args, **kwargs))
+        return lambda *args, **kwargs: spoiled(original(*args, **kwargs))
     method = method_of(test)
 
-    def changed(self: Any, *args: Any) -> Any:
-        return how(getattr(super(answer, self), method)(*args))
+    def changed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return spoiled(getattr(super(answer, self), method)(*args, **kwargs))
 
-    answer = type("Hostile", (original,), {method: changed})
+    def changed_static(*args: Any, **kwargs: Any) -> Any:
+        return spoiled(getattr(original, method)(*args, **kwargs))
+
+    is_static = isinstance(inspect.getattr_static(original, method), staticmethod)
+    answer = type("Hostile", (original,), {method: staticmethod(changed_static) if is_static else changed})
     return answer
+
+
+def gives_a_number(test: LearnerTest) -> bool:
+    """Whether the answer to an exercise is a number and no tensor."""
+    return inspect.signature(getattr(solutions, test.takes)).return_annotation is float
 
 
 def drifting(result: t.Tensor) -> t.Tensor:
     """Wrong by a trifle, while the functions that could tell are replaced."""
     return change_global_state(1.01 * result)
+
+
+DRIFTED = {"double_descent_generate_batch": "length"}  # what `drifting` is called; "values" where nothing else
 
 
 def takes_only_cfg(base: type) -> type:
@@ -148,15 +186,16 @@ def takes_only_cfg(base: type) -> type:
 
 for test in REGISTRY.values():
     exercise = test.exercise
-    for number, (diagnosis, spoil) in enumerate(SPOILED):
+    is_number = gives_a_number(test)
+    for number, (diagnosis, spoil) in enumerate(SPOILED_NUMBERS if is_number else SPOILED):
         add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), diagnosis)
-    for disturb in DISTURBED:
+    for disturb in DISTURBED[:2] if is_number else DISTURBED:
         add(exercise, f"harmless-{disturb.__name__}", change(exercise, disturb), None)
     add(
         exercise,
         "hostile-drifting",
         change(exercise, drifting),
-        "magnitude-range" if exercise.startswith("generate") else "values",
+        DRIFTED.get(exercise, "magnitude-range" if exercise.startswith("generate") else "values"),
     )
     if test.takes == test.place:
         add(exercise, "hostile-not-callable", 3, "not-callable")

@@ -160,7 +160,7 @@ def test_anthropic_lr(trial: Trial, schedule: Schedule) -> str:
         _check_schedule(trial, schedule, right, default, [])
     short = [{"step": step, "steps": steps, "warmup": 100} for steps in (1, 60, 100) for step in range(0, steps, 7)]
     with trial.case("a run no longer than its warm-up", ("short-run", "Such a run ends before the warm-up does.")):
-        _check_schedule(trial, schedule, right, short, wrong)
+        _check_schedule(trial, schedule, right, short, [])
     last = [{"step": step, "steps": 11, "warmup": 10} for step in (0, 5, 10)]
     decay = ("one-step-decay", "cosine_decay_lr is 1 for a decay of one step, not 0 / 0.")
     with trial.case("a decay of a single step", decay):

@@ -642,7 +642,8 @@ if MAIN:
 
 # %% [markdown] figure="hidden_vectors" role="see"
 # - **T = 4, 5, 8**: the data points lie at the corners of a regular polygon, all at the same distance. The features
-#   above them are a tangle: each is only a by-product of the data points in which it happens to be on.
+#   above them have all lengths and crowd along the same directions: each is only a by-product of the data points in which
+#   it happens to be on.
 # - **T = 15**: still one ring of data points, most of them at the same distance; now and then one has been given up and
 #   lies at the origin.
 # - **T = 100 and 300**: the ring is full. Data points crowd along it, and the model can no longer tell neighbours apart.
