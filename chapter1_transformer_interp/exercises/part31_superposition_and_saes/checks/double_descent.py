@@ -130,7 +130,7 @@ def dimensionality_mistakes(data: Tensor) -> list[Mistake]:
         Mistake("zero-row", nan, squared / (t.einsum("...id,...jd->...ij", data / norm[..., None], data) ** 2).sum(-1)),
         Mistake("own-left-out", f"{THIS} without j = i in the sum.\nThe vector's own part belongs to it.",
                 over(squared, others)),
-        Mistake("not-normalized", f"{THIS} with v_i in place of its unit vector.\nBelow, divide v_i by its norm, v_j not.",
+        Mistake("not-normalized", f"{THIS} with v_i for its unit vector.\nBelow, divide v_i by its norm, v_j not.",
                 over(squared, (raw**2).sum(-1))),
         Mistake("both-normalized", f"{THIS} when v_j is a unit vector too.\nOnly v_i is: long ones take more room.",
                 over(squared, (cosines**2).sum(-1))),

@@ -5,6 +5,8 @@ Here a row's output is used up the moment it is there, so all that is read and w
 import it only where `importlib.util.find_spec("numba")` finds one.
 """
 
+import inspect
+
 import numba
 import numpy as np
 
@@ -12,8 +14,7 @@ import numpy as np
 FREE_ORDER = {"reassoc", "contract", "nsz", "arcp"}
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FREE_ORDER)
-def plane_gradient(
+def _plane_gradient(
     W: np.ndarray,
     bias: np.ndarray,
     weight: np.ndarray,
@@ -71,3 +72,8 @@ def plane_gradient(
             gv[index[row, s]] += value[row, s] * gk
         loss += total
     return loss
+
+
+# The test suite wraps functions to check their types; compiled is the function as it stands here. The cache lies in
+# __pycache__ beside this file, or in the user's own cache where that cannot be written.
+plane_gradient = numba.njit(nogil=True, cache=True, fastmath=FREE_ORDER)(inspect.unwrap(_plane_gradient))
