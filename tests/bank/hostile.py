@@ -139,6 +139,7 @@ SILENT = ("__init__", "resample_simple", "resample_advanced")
 # Whole numbers have no NaN: what holds one, or was multiplied, is of another dtype first.
 OTHERWISE: dict[str, dict[str, str | None]] = {
     "computation_generate_batch": {"drifting": "range"},
+    "double_descent_generate_batch": {"drifting": "length"},
     "features_per_neuron": {"nan": "dtype", "inf": "dtype", "drifting": "dtype"},
     "generate_anticorrelated_features": {"drifting": "magnitude-range"},
     "generate_batch": {"drifting": "magnitude-range"},

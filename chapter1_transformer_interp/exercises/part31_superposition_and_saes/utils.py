@@ -6,6 +6,7 @@ This file is a door: every name is at home in a room beside it.
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
+from .figures.double_descent import plot_dimensionality_by_size, plot_hidden_vectors, plot_loss_by_size
 from .figures.dynamics import plot_learning_dynamics
 from .figures.features_2d import plot_features_in_2d
 from .figures.features_nd import plot_features_in_Nd, plot_features_in_Nd_discrete
@@ -18,29 +19,36 @@ from .figures.introduction import (
     plot_sparsity_and_importance,
 )
 from .runtime import device, seed
+from .shipped import double_descent_sweep
+from .training.full_batch import optimize_full_batch
 from .training.optimize import optimize
 from .unsolved import continue_past_unsolved
 
 __all__ = [
     "Claim",
-    "ClaimFailed",
-    "Measured",
-    "PerFeature",
     "claim",
+    "ClaimFailed",
     "continue_past_unsolved",
     "device",
+    "double_descent_sweep",
+    "Measured",
     "optimize",
+    "optimize_full_batch",
     "per_feature",
+    "PerFeature",
     "plot_batch_in_hidden_plane",
     "plot_correlated_features",
     "plot_cosine_similarities",
+    "plot_dimensionality_by_size",
     "plot_feature_as_direction",
     "plot_feature_geometry",
     "plot_feature_groups",
     "plot_features_in_2d",
     "plot_features_in_Nd",
     "plot_features_in_Nd_discrete",
+    "plot_hidden_vectors",
     "plot_learning_dynamics",
+    "plot_loss_by_size",
     "plot_polysemanticity_and_superposition",
     "plot_polytope_3d",
     "plot_relu_in_two_bases",

@@ -50,10 +50,8 @@ def recognise(model: nn.Module, seed: int = 0) -> Recognition:
         seed: of the trial: the same model is always found to be the same.
     """
     try:
-        known_parameters(model)
-        check_no_side_doors(model)
+        architecture = recognise_gradients(model, seed)
         with all_random_states_kept(seed):
-            architecture = _known_gradients(model, seed)
             law, difference = _known_law(model, seed)
     except Unknown as unknown:
         return Recognition(None, None, str(unknown))
@@ -61,6 +59,18 @@ def recognise(model: nn.Module, seed: int = 0) -> Recognition:
     if law is None:
         return Recognition(architecture, None, f"{found}; its batches come from its own generate_batch: {difference}")
     return Recognition(architecture, law, f"{found} and its batches follow their known law")
+
+
+def recognise_gradients(model: nn.Module, seed: int = 0) -> Architecture:
+    """The closed form with the model's output, loss and gradients; its batches are not looked at.
+
+    Raises:
+        Unknown: if there is none, or if training this model is more than batches, gradients and parameters.
+    """
+    known_parameters(model)
+    check_no_side_doors(model)
+    with all_random_states_kept(seed):
+        return _known_gradients(model, seed)
 
 
 def per_feature_attribute(model: nn.Module, name: str) -> Tensor:
