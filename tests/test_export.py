@@ -3,13 +3,14 @@
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch as t
 from part31_superposition_and_saes import solutions, utils
 
-CLASSES = {
+CLASSES: dict[str, tuple[Any, dict[str, Any]]] = {
     "standard": (solutions.ToySAE, {}),
     "tied": (solutions.ToySAE, {"tied_weights": True}),
     "gated": (solutions.GatedToySAE, {}),
@@ -20,7 +21,7 @@ CLASSES = {
 }
 
 
-def make(name: str) -> solutions.ToySAE:
+def make(name: str) -> Any:
     """An autoencoder of that kind with random parameters, a threshold included."""
     generator = t.Generator().manual_seed(0)
     toy = solutions.ToyModel(solutions.ToyModelConfig(3, 10, 4), 0.3, device="cpu", generator=generator)

@@ -97,7 +97,7 @@ def test_shrinkage(trial: Trial, function: Callable[..., Tensor]) -> str:
         b_dec = 0.4 * trial.normal(*shape[1:])
         out = b_dec + scales * (h - b_dec) + 0.1 * trial.normal(*shape)
         watch = {"h": h, "h_reconstructed": out, "b_dec": b_dec}
-        mistakes = no_mistakes if 1 in shape else lambda a=h, b=out, c=b_dec: shrinkage_mistakes(a, b, c)
+        mistakes = no_mistakes if 1 in shape else partial(shrinkage_mistakes, h, out, b_dec)
         with trial.case(text, suspect):
             got = trial.call("shrinkage(h, h_reconstructed, b_dec)", function, h, out, b_dec, watch=watch)
             compare(got, solutions.shrinkage(h, out, b_dec), "inst", mistakes=mistakes)
@@ -125,11 +125,11 @@ def _by_rank(acts: Tensor, axes: tuple[int, ...], n: int, smallest: bool = False
     return kept.permute(*[[*order, *axes].index(axis) for axis in range(acts.ndim)])
 
 
-def top_k_mistakes(acts: Tensor, k: int, batch: bool) -> list[Mistake]:
+def top_k_mistakes(acts: Tensor, k: float, batch: bool) -> list[Mistake]:
     """What `keep_top_k` or `keep_batch_top_k` gives with one thing wrong."""
     this = "these are the values that you get"
     rows = len(acts)
-    n = round(k * rows) if batch else k
+    n = round(k * rows) if batch else int(k)
     axes = (0, 2) if batch else (2,)
     right = _by_rank(acts, axes, n)
     pool = "the batch and the latents of an instance" if batch else "the latents of a row"
@@ -153,7 +153,7 @@ def top_k_mistakes(acts: Tensor, k: int, batch: bool) -> list[Mistake]:
         Mistake(
             "over-batch",
             f"{this} when the largest are sought over the batch, latent by latent.\nSeek over {pool}.",
-            _by_rank(acts, (0,), min(k if not batch else n, rows)),
+            _by_rank(acts, (0,), min(n, rows)),
         ),
         Mistake(
             "over-instances",
@@ -202,7 +202,7 @@ def top_k_mistakes(acts: Tensor, k: int, batch: bool) -> list[Mistake]:
             Mistake(
                 "whole-batch",
                 f"{this} when the batch is rationed as a whole.\nEach row has its own.",
-                _by_rank(acts, (0, 2), k * rows),
+                _by_rank(acts, (0, 2), n * rows),
             )
         )
     return known
@@ -221,7 +221,7 @@ def _check_choice(
         with trial.case(text, suspect):
             got = trial.call(f"{name}(acts, {k:g})", choose, mine, k, watch={"acts": mine})
             expected = reference(right, k)
-            mistakes = (lambda a=acts, n=k: top_k_mistakes(a, n, batch)) if 1 not in shape else no_mistakes
+            mistakes = partial(top_k_mistakes, acts, k, batch) if 1 not in shape else no_mistakes
             answer = compare(got, expected, SPARSE, mistakes=mistakes, grad=True)
             upstream = trial.normal(*shape)
             (to_acts,) = trial.call(
@@ -355,8 +355,8 @@ def test_nested_reconstruction_loss(trial: Trial, function: Callable[..., Tensor
         with trial.case(text, suspect):
             call = "nested_reconstruction_loss(h, acts, W_dec, b_dec, group_sizes)"
             got = trial.call(call, function, *mine.values(), ends, watch=mine)
-            expected = solutions.nested_reconstruction_loss(*right.values(), ends)
-            values = tuple(arguments.values())
+            expected = solutions.nested_reconstruction_loss(**right, group_sizes=ends)
+            values = (arguments["h"], arguments["acts"], arguments["W_dec"], arguments["b_dec"])
             told = inst > 1 and len(ends) > 1
             known = partial(nested_mistakes, *values, ends) if told else no_mistakes
             answer = compare(got, expected, "batch inst", mistakes=known, grad=True)

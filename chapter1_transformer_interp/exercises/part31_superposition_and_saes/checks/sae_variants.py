@@ -1,6 +1,7 @@
 """Tests of section 5: gated and JumpReLU autoencoders."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch as t
@@ -327,9 +328,7 @@ def test_gated_sae(trial: Trial, sae_class: Any) -> str:
             terms = ("L_reconstruction", "L_sparsity", "L_aux")
             _check_forward(trial, sae, reference, rows, watch, gated_mistakes, terms)
             got = read_property(trial, sae, "W_mag", watch)
-            compare(
-                got, reference.W_mag, GATED["W_gate"], mistakes=lambda one=reference: mag_mistakes(one), what="W_mag"
-            )
+            compare(got, reference.W_mag, GATED["W_gate"], mistakes=partial(mag_mistakes, reference), what="W_mag")
     return "parameters, W_mag, values and gradients for 4 sizes, tied and not"
 
 
@@ -477,7 +476,7 @@ def test_jumprelu_sae(trial: Trial, sae_class: Any) -> str:
                 ),
                 Mistake("theta", "theta is log_theta. Take its exp.", reference.log_theta),
             ]
-            compare(start, reference.theta, LATENTS, mistakes=lambda these=known: these, what="theta at the start")
+            compare(start, reference.theta, LATENTS, mistakes=partial(list, known), what="theta at the start")
             watch = _set(trial, sae, reference, sizes, JUMP)
             _check_forward(trial, sae, reference, rows, watch, jump_mistakes, ("L_reconstruction", "L_sparsity"))
     return "parameters, theta, values and gradients for 4 sizes, tied and not"

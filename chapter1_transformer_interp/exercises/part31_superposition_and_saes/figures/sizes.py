@@ -77,7 +77,10 @@ def plot_true_against_found(shown: Mapping[str, Sizes], title: str) -> go.Figure
     """
     if not shown:
         raise ValueError("shown is empty; give at least one panel")
-    arrays = {name: (to_numpy(a, name), to_numpy(b, name), *rest) for name, (a, b, *rest) in shown.items()}
+    arrays = {
+        name: (to_numpy(true, name), to_numpy(found, name), gamma, slope, intercept)
+        for name, (true, found, gamma, slope, intercept) in shown.items()
+    }
     top = 1.1 * max(_largest_alone(true) for true, *_ in arrays.values())
     heads = [
         f"{name}<br>γ = {gamma:.2f}; fit: {slope:.2f} × size {'−' if intercept < 0 else '+'} {abs(intercept):.2f}"

@@ -20,12 +20,14 @@ from part31_superposition_and_saes.sections.s5_1_sparse_autoencoders import (
     ToySAEConfig,
     feature_cosines,
     match_latents,
+    recovery,
     short_warmup_lr,
 )
 from part31_superposition_and_saes.utils import device
 
 MAIN = __name__ == "__main__"
 if MAIN:
+    import pandas as pd
     from IPython.display import display
 
     import part31_superposition_and_saes.tests as tests
@@ -712,18 +714,15 @@ if MAIN:
 
     def mean_loss(at: float) -> Tensor:
         """Over the same rows, at another threshold."""
-        return (
-            row_losses(x, z, t.tensor(at, device=device), eps).double().mean()
-            if z.is_cpu
-            else row_losses(x, z, t.tensor(at, device=device), eps).mean()
-        )
+        return row_losses(x, z, t.tensor(at, device=device), eps).mean()
 
     difference = (mean_loss(theta + eps / 2) - mean_loss(theta - eps / 2)).cpu() / eps
-    points, threshold = t.tensor([0.30, 0.27, 0.35], device=device), t.full((3,), theta, device=device).requires_grad_()
+    points = t.tensor([0.30, 0.27, 0.35], device=device)
+    at_points = t.full_like(points, theta).requires_grad_()
     worked = {}
     for function in (JumpReLU, Heaviside):
-        worked[function] = t.autograd.grad(function.apply(points, threshold, eps).sum(), threshold)[0].cpu()
-    off = [
+        worked[function] = t.autograd.grad(function.apply(points, at_points, eps).sum(), at_points)[0].cpu()
+    furthest = [
         (worked[JumpReLU] - t.tensor([-5.8, -5.8, 0.0])).abs().max(),
         (worked[Heaviside] - t.tensor([-20.0, -20.0, 0.0])).abs().max(),
     ]
@@ -733,7 +732,7 @@ if MAIN:
         30,
         "pseudo-gradients estimate the slope of the expected loss: bias falls with the window, spread grows as its root",
         [
-            utils.Measured("worked points, largest difference", max(off), at_most=1e-4),
+            utils.Measured("worked points, largest difference", max(furthest), at_most=1e-4),
             utils.Measured(
                 "|estimate - exact slope|, 10⁶ rows", (estimate - exact_slope(one)).abs().max(), at_most=0.004
             ),
@@ -878,8 +877,7 @@ if MAIN:
     looks, panels = {}, {}
     for name, sae in three.items():
         looks[name] = pair = latents_and_features(sae, 60_000, generator)
-        live = t.ones_like(sae.encoder[:, 0], dtype=t.bool)
-        best = recovery(sae.W_dec, sae.model.W, live).matched_cosine.argmax()  # the autoencoder of the eight to look at
+        best = recovery(sae.W_dec, sae.model.W).matched_cosine.argmax()  # the autoencoder of the eight to look at
         something = (pair.true[:, best] > 0).any(dim=1)
         edge = fires_above(sae)[best, pair.latents[best, 0]].item()
         reading, is_on = pair.reading[something, best, 0], pair.true[something, best, 0] > 0
@@ -1536,14 +1534,14 @@ if MAIN:
     generator = t.Generator(device).manual_seed(utils.seed)
     n_models = 5
     by_name = {variant.name: variant for variant in VARIANTS}
-    live: dict[tuple[str, str], dict[str, Tensor]] = {}
+    measured: dict[tuple[str, str], dict[str, Tensor]] = {}
 
     def run(kind: str, name: str, models: ToyModel, value: float, label: str = "", **choices: Any) -> ToySAE:
         """Train a variant on every model, measure it, and keep the numbers under its kind of data and its label."""
         variant = by_name[name]
         variant = replace(variant, choices={**variant.choices, **choices})
         sae = train_variant(variant, value, models, generator)
-        live[kind, label or name] = measure_variant(sae, generator=generator)
+        measured[kind, label or name] = measure_variant(sae, generator=generator)
         return sae
 
     for kind in ("independent", "Zipf", "paired"):
@@ -1555,16 +1553,14 @@ if MAIN:
                 run(kind, "TopK", models, 2.0, label, init_scale=0.3, aux_coeff=weight)
             run(kind, "BatchTopK", models, 1.5)
             run(kind, "Matryoshka", models, 2.0)
-    rows = [
-        {"on": f"{kind}: {name}", "matching": float(one["matching"].mean()), "dead": float(one["dead"].mean())}
-        for (kind, name), one in live.items()
-    ]
+    labels = [f"{kind}<br>{name.replace(', ', '<br>')}" for kind, name in measured]
+    means = {measure: [float(one[measure].mean()) for one in measured.values()] for measure in ("matching", "dead")}
     bar(
-        [row["matching"] for row in rows],
-        x=[row["on"].replace(": ", "<br>").replace(", ", "<br>") for row in rows],
+        means["matching"],
+        x=labels,
         labels={"x": "", "y": "matching with the true features"},
         title="The order of standard and JumpReLU turns round with the data",
-        text=[f"{row['matching']:.2f}<br>{row['dead']:.0f} dead" for row in rows],
+        text=[f"{matching:.2f}<br>{dead:.0f} dead" for matching, dead in zip(*means.values(), strict=True)],
         width=1000, height=430, yaxis_range=[0, 1.12],
     )  # fmt: skip
 
@@ -1581,9 +1577,9 @@ if MAIN:
 
     def mean_of(kind: str, name: str, measure: str) -> Float[Tensor, ""]:
         """Mean over the models."""
-        return live[kind, name][measure].mean()
+        return measured[kind, name][measure].mean()
 
-    topk, batch_topk = live["independent", "TopK, 1"], live["independent", "BatchTopK"]
+    topk, batch_topk = measured["independent", "TopK, 1"], measured["independent", "BatchTopK"]
     utils.claim(
         32,
         "TopK and BatchTopK keep to their ration and do not shrink; the auxiliary loss revives dead latents",
@@ -1620,7 +1616,7 @@ if MAIN:
         return mean_of(kind, first, "matching") - mean_of(kind, second, "matching")
 
     best_on_sweep = reported.set_index(["data", "variant", "value"])["matching"]
-    at_best = {pair: best_on_sweep.loc[(*pair, chosen[pair])].mean() for pair in chosen}
+    at_best = {pair: best_on_sweep.loc[pair + (chosen[pair],)].mean() for pair in chosen}
     independent = [at_best["independent", name] for name in names]
     utils.claim(
         33,
