@@ -5,6 +5,7 @@ This file is a door: every name is at home in a room beside it.
 
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
+from .figures.animation import Animation, animate_features_in_2d
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
 from .figures.features_2d import plot_features_in_2d
 from .figures.features_nd import plot_features_in_Nd, plot_features_in_Nd_discrete
@@ -15,6 +16,7 @@ from .figures.introduction import (
     plot_relu_in_two_bases,
     plot_sparsity_and_importance,
 )
+from .figures.latents import frac_active_line_plot, plot_latents_in_2d, plot_reconstructions_in_2d
 from .runtime import device, seed
 from .sae_metrics import Detectors, detectors, explained_variance, live_latents, mean_l0, relative_shrinkage
 from .training.optimize import optimize
@@ -23,18 +25,21 @@ from .training.sources import draw_batch
 from .unsolved import continue_past_unsolved
 
 __all__ = [
+    "Animation",
     "Claim",
     "ClaimFailed",
     "Detectors",
     "Measured",
     "PerFeature",
     "Resampling",
+    "animate_features_in_2d",
     "claim",
     "continue_past_unsolved",
     "detectors",
     "device",
     "draw_batch",
     "explained_variance",
+    "frac_active_line_plot",
     "live_latents",
     "mean_l0",
     "optimize",
@@ -48,8 +53,10 @@ __all__ = [
     "plot_features_in_2d",
     "plot_features_in_Nd",
     "plot_features_in_Nd_discrete",
+    "plot_latents_in_2d",
     "plot_polysemanticity_and_superposition",
     "plot_polytope_3d",
+    "plot_reconstructions_in_2d",
     "plot_relu_in_two_bases",
     "plot_sparsity_and_importance",
     "relative_shrinkage",
