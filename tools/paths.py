@@ -11,4 +11,5 @@ ALT_TEXTS = EXPECTED / "alt.json"
 # Each notebook pair and the sources that make it up, in reading order.
 NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "1_toy_models": ("s0_introduction", "s1_toy_models"),
+    "5_sparse_autoencoders": ("s5_1_sparse_autoencoders",),
 }
