@@ -13,7 +13,7 @@ WORKERS ?= 2
 NO_OPEN ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test notebooks figures claims lab clean
+.PHONY: help run test gauntlet notebooks figures claims lab clean
 .PHONY: gone
 .DELETE_ON_ERROR:
 
@@ -21,6 +21,7 @@ help:
 	@echo 'make run        execute every solution notebook; SEED=7 another seed, NB=1 one notebook'
 	@echo 'make lab        open JupyterLab on your own copies of the exercise notebooks'
 	@echo 'make test       run the whole test suite'
+	@echo 'make gauntlet   prove the tests that learners call: every wrong answer caught, no right one refused, our own mutated'
 	@echo 'make notebooks  build the notebooks from the sections'
 	@echo 'make figures    draw the expected figures anew; NB=1 of one notebook'
 	@echo 'make claims     repeat the claims over seeds 100 to 109; NB=1 of one notebook, SEEDS="3 4" other seeds, JOBS=2'
@@ -53,6 +54,10 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -rs -n $(WORKERS) --dist loadgroup
+
+gauntlet: $(VENV)/.installed-test
+	@OMP_NUM_THREADS=1 $(PY) -m tests.bank --processes '$(JOBS)' --page build/messages.md
+	@OMP_NUM_THREADS=1 $(PY) -m tests.mutants --processes '$(JOBS)'
 
 notebooks: $(VENV)/.installed
 	@$(PY) -m tools.build

@@ -32,6 +32,10 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
     "plot_feature_geometry": lambda: utils.plot_feature_geometry(
         SimpleNamespace(W=weights(4, 3, 6), feature_probability=t.full((4, 6), 0.1)), t.full((4, 6), 0.5)
     ),
+    "plot_feature_groups": lambda: utils.plot_feature_groups(2 * weights(3, 4, 6), t.arange(18).reshape(3, 6) // 2),
+    "plot_learning_dynamics": lambda: utils.plot_learning_dynamics(
+        t.arange(0, 900, 10), t.logspace(-2, -3, 90), t.linspace(0.4, 0.5, 450).reshape(90, 5)
+    ),
     "plot_polytope_3d": lambda: utils.plot_polytope_3d(weights(3, 6)),
     "plot_relu_in_two_bases": utils.plot_relu_in_two_bases,
     "plot_polysemanticity_and_superposition": utils.plot_polysemanticity_and_superposition,

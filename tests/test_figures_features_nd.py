@@ -8,7 +8,6 @@ import torch as t
 from jaxtyping import config
 from part31_superposition_and_saes.figures.features_nd import (
     MOST_SEGMENTS,
-    features_per_neuron,
     interference,
     plot_features_in_Nd,
     plot_features_in_Nd_discrete,
@@ -31,11 +30,6 @@ def test_interference_by_hand():
     np.testing.assert_allclose(interference(np.eye(4)[None]), 0)
     digon = np.array([[[2.0, -1.0, 0.0]]])
     np.testing.assert_allclose(interference(digon), [[1, 4, 0]])
-
-
-def test_features_per_neuron_by_hand():
-    W = np.array([[[1.0, 0.29, -0.31], [0, 0, 0], [-2, 0, 0]]])
-    assert features_per_neuron(W).tolist() == [[2, 0, 1]]
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 7), (4, 20, 30), (2, 1, 1), (2, 6, 3)])
@@ -101,6 +95,20 @@ def test_every_weight_is_a_labelled_segment():
         expected = {(j, name): matrix[j, i].item() for j in range(4) for i, name in enumerate("abc")}
         assert drawn == pytest.approx(expected)
         assert all(b * y >= 0 for b, y in zip(trace.base, trace.y, strict=True))  # positive up, negative down
+
+
+def test_rows_of_the_discrete_plot_have_their_names():
+    W1, W2 = randn(2, 4, 3), randn(2, 3, 4)
+    fig = plot_features_in_Nd_discrete(W1, W2, ["a", "b", "c"], row_titles=["dense", "sparse"])
+    heads = [note.text for note in fig.layout.annotations]
+    assert heads == ["W1: in, dense", "W2: out, dense", "W1: in, sparse", "W2: out, sparse"]
+    assert "W1: in, instance 1" in [n.text for n in plot_features_in_Nd_discrete(W1, W2, ["a"] * 3).layout.annotations]
+    assert [n.text for n in plot_features_in_Nd_discrete(W1[:1], W2[:1], ["a"] * 3).layout.annotations] == [
+        "W1: in",
+        "W2: out",
+    ]
+    with pytest.raises(ValueError, match="row_titles=.* must be a list of 2"):
+        plot_features_in_Nd_discrete(W1, W2, ["a"] * 3, row_titles=["dense"])
 
 
 @pytest.mark.parametrize(

@@ -53,16 +53,29 @@ def test_every_represented_feature_is_a_point_near_its_instance():
     toy.W = toy.W.detach().clone()
     toy.W[1, :, 2] = 0.01
     fractions = t.rand(4, 6, generator=t.Generator().manual_seed(0))
-    groups = t.arange(24).reshape(4, 6)
-    points = named(plot_feature_geometry(toy, fractions, groups=groups), "a feature")
+    points = named(plot_feature_geometry(toy, fractions), "a feature")
     shown = {(int(inst), int(feature)): row for row, (feature, inst, *_) in enumerate(points.customdata)}
     norms = toy.W.norm(dim=1)
     assert set(shown) == {(i, f) for i in range(4) for f in range(6) if norms[i, f] > 0.5} and (1, 2) not in shown
     for (inst, feature), row in shown.items():
         assert points.y[row] == pytest.approx(fractions[inst, feature].item())
         assert abs(math.log(points.x[row]) + math.log(toy.feature_probability[inst, 0])) < math.log(20) / 6
-        assert points.customdata[row][4] == groups[inst, feature]
-    assert "group" in points.hovertemplate
+    assert "group" not in points.hovertemplate
+
+
+def test_with_groups_a_point_says_how_many_share_its_own():
+    toy = model()
+    toy.W = t.ones(4, 3, 6)
+    toy.W[3, :, 5] = 0.01  # not represented: it does not count
+    groups = t.tensor([[7, 7, 7, 7, 7, 7], [0, 0, 0, 0, 0, 1], [0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 0, 0]])
+    fig = plot_feature_geometry(toy, t.rand(4, 6), groups=groups, title="Points by the size of their group")
+    shown = {trace.name: trace for trace in fig.data if trace.mode == "markers"}
+    assert {name: len(trace.x) for name, trace in shown.items()} == {
+        "alone in its group": 1, "in a group of 2": 6, "of 5": 10, "of 6 to 8": 6,
+    }  # fmt: skip
+    assert {tuple(row[[1, 4, 5]]) for row in shown["of 5"].customdata} == {(1, 0, 5), (3, 0, 5)}
+    assert len({(trace.marker.color, trace.marker.symbol) for trace in shown.values()}) == 4
+    assert "group" in shown["of 5"].hovertemplate and fig.layout.title.text == "Points by the size of their group"
 
 
 def test_lines_of_the_polytopes_stand_at_their_dimensionality():
@@ -106,6 +119,16 @@ def test_a_polytope_has_corners_labels_and_edges():
     assert list(corners.text) == ["0", "1", "2", "3"]
     assert "4 features as corners" in fig.layout.meta["alt"] and "1 short ones left out" in fig.layout.meta["alt"]
     assert any(trace.type == "mesh3d" for trace in fig.data)
+
+
+def test_no_label_of_a_polytope_hides_behind_its_corner():
+    fig = plot_polytope_3d(antiprism())
+    eye = np.array(list(fig.layout.scene.camera.eye.to_plotly_json().values()))
+    eye /= np.linalg.norm(eye)
+    points = [trace for trace in fig.data if trace.type == "scatter3d"]
+    corners, labels = (next(one for one in points if one.mode == mode) for mode in ("markers", "text"))
+    apart = np.stack([np.subtract(labels[axis], corners[axis]) for axis in "xyz"])
+    assert np.linalg.norm(apart - np.outer(eye, eye @ apart), axis=0).min() > 0.1  # as seen from the eye
 
 
 @pytest.mark.parametrize("W", [t.eye(3)[:, :1], t.eye(3)[:, :2], t.eye(3), t.eye(3) + 0.001])

@@ -3,6 +3,7 @@
 Each is made for every exercise, from the right answer: `spoil` what it returns, or `disturb` the world while it runs.
 """
 
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -65,6 +66,10 @@ def torchs_own(result: t.Tensor) -> t.Tensor:
     raise NotImplementedError("Could not run 'aten::foo' with arguments from the 'bar' backend.")
 
 
+def whole_numbers(result: t.Tensor) -> t.Tensor:
+    return result.int()
+
+
 SPOILED: list[tuple[str, Callable[[t.Tensor], Any]]] = [
     ("type", lambda result: None),
     ("type", lambda result: result.detach().cpu().numpy()),
@@ -79,7 +84,7 @@ SPOILED: list[tuple[str, Callable[[t.Tensor], Any]]] = [
     ("layout", lambda result: result.to_sparse()),
     ("dtype", lambda result: result.double()),
     ("dtype", lambda result: result.half()),
-    ("dtype", lambda result: result.int()),
+    ("dtype", whole_numbers),
     ("dtype", lambda result: result.to(t.complex64)),
     ("device", lambda result: result.to("meta")),
     ("nan", not_a_number),
@@ -110,7 +115,41 @@ def lie(result: t.Tensor) -> t.Tensor:
     return result.as_subclass(Lying)
 
 
+# Of exercises whose answer is a number: a Python number, an array of one or a tensor of one are right there.
+SPOILED_NUMBERS: list[tuple[str, Callable[[float], Any]]] = [
+    ("type", lambda result: None),
+    ("type", lambda result: (result,)),
+    ("type", lambda result: [result]),
+    ("type", lambda result: (row for row in [result])),
+    ("type", lambda result: "number"),
+    ("type", lambda result: complex(result)),
+    ("type", lambda result: result > 0),
+    ("type", lambda result: EqualToEverything()),
+    ("nan", lambda result: float("nan")),
+    ("inf", lambda result: float("inf")),
+    *((diagnosis, spoil) for diagnosis, spoil in SPOILED if diagnosis in ("raised", "unsolved")),
+]
+
 DISTURBED: list[Callable[[t.Tensor], Any]] = [change_global_state, print_much, lie]
+
+# Answers that give nothing back, but change the model: there is no result to spoil.
+SILENT = ("__init__", "resample_simple", "resample_advanced")
+
+# What the test of an exercise says where it is not what the others say; None for an answer that is right there.
+# Whole numbers have no NaN: what holds one, or was multiplied, is of another dtype first.
+OTHERWISE: dict[str, dict[str, str | None]] = {
+    "computation_generate_batch": {"drifting": "range"},
+    "double_descent_generate_batch": {"drifting": "length"},
+    "features_per_neuron": {"nan": "dtype", "inf": "dtype", "drifting": "dtype"},
+    "generate_anticorrelated_features": {"drifting": "magnitude-range"},
+    "generate_batch": {"drifting": "magnitude-range"},
+    "generate_batch_with_pairs": {"drifting": "magnitude-range"},
+    "generate_correlated_features": {"drifting": "magnitude-range"},
+    "generate_uncorrelated_features": {"drifting": "magnitude-range"},
+    "ideal_polytope": {"drifting": "not-unit"},
+    "orthogonal_groups": {"nan": "dtype", "inf": "dtype", "drifting": "dtype", "whole_numbers": None},
+    "rotate_neurons": {"drifting": "lengths-changed"},
+}
 
 
 def method_of(test: LearnerTest) -> str:
@@ -119,8 +158,10 @@ def method_of(test: LearnerTest) -> str:
     return name if hasattr(getattr(solutions, test.takes), name) else "generate_batch"
 
 
-# Answers that give nothing back, but change the model: there is no result to spoil.
-SILENT = ("__init__", "resample_simple", "resample_advanced")
+def gives_a_number(test: LearnerTest) -> bool:
+    """Whether the answer to an exercise is a number and no tensor."""
+    returns = inspect.signature(getattr(solutions, test.takes)).return_annotation
+    return test.takes == test.place and returns in (float, "float")
 
 
 def through(how: Callable[[t.Tensor], Any], result: Any) -> Any:
@@ -135,18 +176,24 @@ def change(exercise: str, how: Callable[[t.Tensor], Any]) -> Any:
     if test.takes == test.place:
         return lambda *args, **kwargs: through(how, original(*args, **kwargs))
     method = method_of(test)
+    kind = inspect.getattr_static(original, method)
 
-    def changed(self: Any, *args: Any) -> Any:
-        if isinstance(vars(original).get(method), property):
-            return how(getattr(super(answer, self), method))
-        result = getattr(super(answer, self), method)(*args)
+    def changed(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = getattr(super(answer, self), method)(*args, **kwargs)
         if method in SILENT:
             how(t.zeros(()))
             return None
         return through(how, result)
 
-    is_property = isinstance(vars(original).get(method), property)
-    answer = type("Hostile", (original,), {method: property(changed) if is_property else changed})
+    def changed_static(*args: Any, **kwargs: Any) -> Any:
+        return through(how, getattr(original, method)(*args, **kwargs))
+
+    written: Any = changed
+    if isinstance(kind, property):
+        written = property(lambda self: how(getattr(super(answer, self), method)))
+    elif isinstance(kind, staticmethod):
+        written = staticmethod(changed_static)
+    answer = type("Hostile", (original,), {method: written})
     return answer
 
 
@@ -168,29 +215,36 @@ def an_object(of: type) -> Any:
     return of(solutions.ToySAEConfig(1, 2, 5), toy) if issubclass(of, solutions.ToySAE) else of(toy.cfg)
 
 
-for test in REGISTRY.values():
-    exercise = test.exercise
-    silent = test.takes != test.place and method_of(test) in SILENT
-    for number, (diagnosis, spoil) in enumerate(SPOILED):
-        if silent and diagnosis not in ("raised", "unsolved"):
+def add_results(test: LearnerTest) -> None:
+    """Right answers whose results are spoiled, or that disturb the world."""
+    exercise, otherwise = test.exercise, OTHERWISE.get(test.exercise, {})
+    is_number, is_silent = gives_a_number(test), test.takes != test.place and method_of(test) in SILENT
+    for number, (diagnosis, spoil) in enumerate(SPOILED_NUMBERS if is_number else SPOILED):
+        if is_silent and diagnosis not in ("raised", "unsolved"):
             continue
-        add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), diagnosis)
+        said = otherwise.get(spoil.__name__, otherwise.get(diagnosis, diagnosis))
+        add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), said)
     for disturb in DISTURBED:
-        add(exercise, f"harmless-{disturb.__name__}", change(exercise, disturb), None)
-    if not silent:
-        drifted = "magnitude-range" if exercise.startswith("generate") else "values"
-        add(exercise, "hostile-drifting", change(exercise, drifting), drifted)
+        if disturb is not lie or not is_number:
+            add(exercise, f"harmless-{disturb.__name__}", change(exercise, disturb), None)
+    if not is_silent:
+        add(exercise, "hostile-drifting", change(exercise, drifting), otherwise.get("drifting", "values"))
+
+
+def add_classes(test: LearnerTest) -> None:
+    """What is no class, or one that lacks something."""
+    exercise, original, method = test.exercise, getattr(solutions, test.takes), method_of(test)
+    missing = "raised" if method == "__init__" else "missing-method"
+    add(exercise, "hostile-object", an_object(original), "not-a-class")
+    add(exercise, "hostile-missing-method", type("Hostile", (original,), {method: None}), missing)
+    plain = type("Hostile", (), {"__init__": lambda self, *a, **k: None})
+    add(exercise, "hostile-plain-class", plain, "not-a-module")
+    add(exercise, "hostile-constructor", takes_only_cfg(original), "raised")
+
+
+for test in REGISTRY.values():
+    add_results(test)
     if test.takes == test.place:
-        add(exercise, "hostile-not-callable", 3, "not-callable")
+        add(test.exercise, "hostile-not-callable", 3, "not-callable")
     else:
-        original, method = getattr(solutions, test.takes), method_of(test)
-        add(exercise, "hostile-object", an_object(original), "not-a-class")
-        missing = "raised" if method == "__init__" else "missing-method"
-        add(exercise, "hostile-missing-method", type("Hostile", (original,), {method: None}), missing)
-        add(
-            exercise,
-            "hostile-plain-class",
-            type("Hostile", (), {"__init__": lambda self, *a, **k: None}),
-            "not-a-module",
-        )
-        add(exercise, "hostile-constructor", takes_only_cfg(original), "raised")
+        add_classes(test)

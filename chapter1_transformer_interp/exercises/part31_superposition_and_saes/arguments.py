@@ -29,7 +29,11 @@ def per_feature(
     """
     try:
         value = float(value) if isinstance(value, Number) else value  # type: ignore[arg-type]
-        tensor = t.as_tensor(value).detach().to(device=device, dtype=t.get_default_dtype())
+        tensor = (
+            (value if isinstance(value, Tensor) else t.as_tensor(value, device="cpu"))
+            .detach()
+            .to(device=device, dtype=t.get_default_dtype())
+        )
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"{name}={value!r} is not a number or a tensor of numbers") from error
     try:

@@ -7,16 +7,34 @@ graders in the order of the course: name -> test, exercise, and what it takes.
 from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
 from .checks.batches import test_generate_batch
+from .checks.dimensionality import test_compute_dimensionality, test_dimensions_per_feature
+from .checks.double_descent import (
+    test_best_instance,
+    test_double_descent_calculate_loss,
+    test_double_descent_dimensionality,
+    test_full_batch_step,
+)
 from .checks.feature_metrics import test_feature_interference, test_feature_norms
+from .checks.groups import test_orthogonal_groups
+from .checks.neurons import (
+    test_computation_calculate_loss,
+    test_computation_generate_batch,
+    test_neuron_computation_model,
+    test_neuron_model,
+)
+from .checks.normalized_batches import test_double_descent_generate_batch
 from .checks.pairs import (
     test_generate_anticorrelated_features,
     test_generate_batch_pairs,
     test_generate_correlated_features,
     test_generate_uncorrelated_features,
 )
+from .checks.polysemanticity import test_features_per_neuron, test_largest_share, test_rotate_neurons
+from .checks.polytopes import test_ideal_polytope, test_predicted_dimensionality
 from .checks.sae import test_sae_forward, test_sae_generate_batch, test_sae_init, test_sae_W_dec_normalized
 from .checks.sae_matching import test_match_latents
 from .checks.sae_resampling import test_resample_advanced, test_resample_simple
+from .checks.schedules import test_anthropic_lr, test_linear_warmup_lr
 from .checks.toy_models import test_calculate_loss, test_model
 
 REGISTRY = registry(
@@ -29,6 +47,25 @@ REGISTRY = registry(
     test_generate_anticorrelated_features,
     test_generate_uncorrelated_features,
     test_generate_batch_pairs,
+    test_neuron_model,
+    test_features_per_neuron,
+    test_largest_share,
+    test_rotate_neurons,
+    test_computation_generate_batch,
+    test_computation_calculate_loss,
+    test_neuron_computation_model,
+    test_dimensions_per_feature,
+    test_compute_dimensionality,
+    test_predicted_dimensionality,
+    test_ideal_polytope,
+    test_orthogonal_groups,
+    test_linear_warmup_lr,
+    test_anthropic_lr,
+    test_double_descent_generate_batch,
+    test_double_descent_calculate_loss,
+    test_double_descent_dimensionality,
+    test_full_batch_step,
+    test_best_instance,
     test_sae_init,
     test_sae_W_dec_normalized,
     test_sae_generate_batch,
@@ -39,24 +76,43 @@ REGISTRY = registry(
 )
 
 __all__ = [
-    "REGISTRY",
     "LearnerTest",
     "Outcome",
-    "TestFailed",
+    "REGISTRY",
+    "test_anthropic_lr",
+    "test_best_instance",
     "test_calculate_loss",
+    "test_computation_calculate_loss",
+    "test_computation_generate_batch",
+    "test_compute_dimensionality",
+    "test_dimensions_per_feature",
+    "test_double_descent_calculate_loss",
+    "test_double_descent_dimensionality",
+    "test_double_descent_generate_batch",
     "test_feature_interference",
     "test_feature_norms",
+    "test_features_per_neuron",
+    "test_full_batch_step",
     "test_generate_anticorrelated_features",
     "test_generate_batch",
     "test_generate_batch_pairs",
     "test_generate_correlated_features",
     "test_generate_uncorrelated_features",
+    "test_ideal_polytope",
+    "test_largest_share",
+    "test_linear_warmup_lr",
     "test_match_latents",
     "test_model",
+    "test_neuron_computation_model",
+    "test_neuron_model",
+    "test_orthogonal_groups",
+    "test_predicted_dimensionality",
     "test_resample_advanced",
     "test_resample_simple",
-    "test_sae_W_dec_normalized",
+    "test_rotate_neurons",
     "test_sae_forward",
     "test_sae_generate_batch",
     "test_sae_init",
+    "test_sae_W_dec_normalized",
+    "TestFailed",
 ]

@@ -45,10 +45,10 @@ class Trial:
         self.ledger = Ledger()
 
     def uniform(self, *shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
-        return (low + (high - low) * t.rand(shape, generator=self._generator)).to(self.device)
+        return (low + (high - low) * t.rand(shape, generator=self._generator, device="cpu")).to(self.device)
 
     def normal(self, *shape: int) -> Tensor:
-        return t.randn(shape, generator=self._generator).to(self.device)
+        return t.randn(shape, generator=self._generator, device="cpu").to(self.device)
 
     def call(
         self, what: str, function: Callable[..., Any], *args: Any, watch: dict[str, Tensor] | None = None, **kwargs: Any

@@ -23,9 +23,21 @@ SHAPES = (
 )
 
 
-def _check_metric(
-    trial: Trial, metric: Metric, reference: Metric, mistakes_of: Callable[[Tensor], Sequence[Mistake]]
+def check_metric(
+    trial: Trial,
+    metric: Metric,
+    reference: Metric,
+    mistakes_of: Callable[[Tensor], Sequence[Mistake]],
+    axes: str = FEATS,
+    zero: tuple[str, str] = ZERO_COLUMN,
 ) -> None:
+    """Compare a function of the weights with the reference, for 6 shapes and for columns of zeros.
+
+    Args:
+        mistakes_of: known mistakes and what they give for a `W`.
+        axes: of the result.
+        zero: diagnosis and line for an answer that is wrong only where there are zeros.
+    """
     call = f"{trial.exercise}(W)"
     for text, shape, suspect in SHAPES:
         W = trial.normal(*shape)
@@ -33,12 +45,12 @@ def _check_metric(
             got = trial.call(call, metric, W, watch={"W": W})
             # With an axis of size 1 different mistakes look the same: those were named before.
             mistakes = no_mistakes if 1 in shape else partial(mistakes_of, W)
-            compare(got, reference(W), FEATS, mistakes=mistakes)
+            compare(got, reference(W), axes, mistakes=mistakes)
     W = trial.normal(3, 4, 7)
     W[1, :, 2] = 0
     W[2] = 0
-    with trial.case("a W with columns of zeros", ZERO_COLUMN):
-        compare(trial.call(call, metric, W, watch={"W": W}), reference(W), FEATS, mistakes=partial(mistakes_of, W))
+    with trial.case("a W with columns of zeros", zero):
+        compare(trial.call(call, metric, W, watch={"W": W}), reference(W), axes, mistakes=partial(mistakes_of, W))
 
 
 def norm_mistakes(W: Tensor) -> list[Mistake]:
@@ -74,7 +86,7 @@ def norm_mistakes(W: Tensor) -> list[Mistake]:
 @learner_test("feature_norms", "feature_norms")
 def test_feature_norms(trial: Trial, metric: Metric) -> str:
     """Test the function: `tests.test_feature_norms(feature_norms)`."""
-    _check_metric(trial, metric, solutions.feature_norms, norm_mistakes)
+    check_metric(trial, metric, solutions.feature_norms, norm_mistakes)
     return "values for 6 shapes, features that are not represented"
 
 
@@ -138,5 +150,5 @@ def interference_mistakes(W: Tensor) -> list[Mistake]:
 @learner_test("feature_interference", "feature_interference")
 def test_feature_interference(trial: Trial, metric: Metric) -> str:
     """Test the function: `tests.test_feature_interference(feature_interference)`."""
-    _check_metric(trial, metric, solutions.feature_interference, interference_mistakes)
+    check_metric(trial, metric, solutions.feature_interference, interference_mistakes)
     return "values for 6 shapes, features that are not represented"

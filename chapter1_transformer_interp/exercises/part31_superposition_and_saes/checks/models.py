@@ -12,6 +12,7 @@ from ..checking.outcome import Failure
 from ..checking.runner import Trial
 
 FEATS = "inst feats"
+AXES = {"W": "inst d_hidden feats", "W1": "inst d_hidden feats", "W2": "inst feats d_hidden", "b_final": FEATS}
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,16 @@ FIXED_BATCH = ("fixed-batch", "Is a batch size written into the code? Take it fr
 LEADING_AXES = ("leading-axes", "In [... inst feats] the dots are any number of axes, also none: use ... in einops.")
 
 
-def make_pair(trial: Trial, model_class: Any, sizes: Sizes) -> tuple[Any, solutions.ToyModel]:
+def make_pair(
+    trial: Trial, model_class: Any, sizes: Sizes, reference_class: type = solutions.ToyModel
+) -> tuple[Any, solutions.ToyModel]:
     """A learner's model and the reference, with probabilities and importances that differ in every place."""
     arguments: dict[str, Any] = {
         "feature_probability": trial.uniform(sizes.inst, sizes.feats, low=0.1, high=0.9),
         "importance": trial.uniform(sizes.inst, sizes.feats, low=0.2, high=2.0),
     }
     model = trial.build(model_class, sizes.cfg(), **{name: value.clone() for name, value in arguments.items()})
-    return model, solutions.ToyModel(sizes.cfg(), **arguments, device=trial.device)
+    return model, reference_class(sizes.cfg(), **arguments, device=trial.device)
 
 
 def check_parameter(model: nn.Module, name: str, axes: str, shape: tuple[int, ...]) -> None:
@@ -66,13 +69,12 @@ def check_parameter(model: nn.Module, name: str, axes: str, shape: tuple[int, ..
         raise Failure("frozen", f"{name} does not require a gradient, so nothing trains it.")
 
 
-def set_parameters(trial: Trial, model: Any, reference: solutions.ToyModel, sizes: Sizes) -> None:
-    """Give both models the same W and b_final, large enough that every term shows."""
-    check_parameter(model, "W", "inst d_hidden feats", (sizes.inst, sizes.d_hidden, sizes.feats))
-    check_parameter(model, "b_final", FEATS, (sizes.inst, sizes.feats))
-    W = trial.normal(sizes.inst, sizes.d_hidden, sizes.feats) * 0.8
-    b_final = trial.normal(sizes.inst, sizes.feats) * 0.4
+def set_parameters(trial: Trial, model: Any, reference: nn.Module) -> None:
+    """Give both models the same parameters, those of the reference, large enough that every term shows."""
+    for name, parameter in reference.named_parameters():
+        check_parameter(model, name, AXES[name], tuple(parameter.shape))
     with t.no_grad():
-        for one in (model, reference):
-            one.W.copy_(W)
-            one.b_final.copy_(b_final)
+        for name, parameter in reference.named_parameters():
+            value = trial.normal(*parameter.shape) * (0.4 if name == "b_final" else 0.8)
+            getattr(model, name).copy_(value)
+            parameter.copy_(value)

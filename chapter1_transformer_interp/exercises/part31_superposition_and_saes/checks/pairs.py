@@ -40,12 +40,12 @@ Generate = Callable[..., Any]
 def model_with(trial: Trial, probabilities: Sequence[float], n_features: int) -> solutions.ToyModel:
     """A reference model whose instances have these probabilities, the same for each of their features."""
     cfg = solutions.ToyModelConfig(n_inst=len(probabilities), n_features=n_features, d_hidden=2)
-    probability = t.tensor(probabilities)[:, None].expand(-1, n_features).clone()
+    probability = t.tensor(probabilities, device=trial.device)[:, None].expand(-1, n_features).clone()
     return solutions.ToyModel(cfg, feature_probability=probability, device=trial.device)
 
 
 def model_with_unequal(trial: Trial) -> solutions.ToyModel:
-    probability = t.tensor([[0.2, 0.2, 0.2, 0.2, 0.2, 0.2], [0.2, 0.2, 0.2, 0.2, 0.2, 0.4]])
+    probability = t.tensor([[0.2, 0.2, 0.2, 0.2, 0.2, 0.2], [0.2, 0.2, 0.2, 0.2, 0.2, 0.4]], device=trial.device)
     cfg = solutions.ToyModelConfig(n_inst=2, n_features=6, d_hidden=2)
     return solutions.ToyModel(cfg, feature_probability=probability, device=trial.device)
 
@@ -169,7 +169,7 @@ def _draw_all(trial: Trial, generate: Generate, cfg: solutions.ToyModelConfig, p
 def test_generate_batch_pairs(trial: Trial, model_class: Any) -> str:
     """Test the batches of a model with and without pairs: `tests.test_generate_batch_pairs(ToyModel)`."""
     check_independent_features(trial, lambda *model: draw_model_rows(trial, model_class, *model))
-    for n_correlated, n_anticorrelated, n_rest in ((2, 1, 3), (1, 2, 0), (2, 0, 1), (0, 2, 1)):
+    for n_correlated, n_anticorrelated, n_rest in ((2, 1, 3), (1, 1, 0), (2, 0, 1), (0, 2, 1)):
         text = f"for {n_correlated} correlated and {n_anticorrelated} anticorrelated pairs, and {n_rest} other features"
         with trial.case(text, named=True):
             _check_pairs(trial, model_class, n_correlated, n_anticorrelated, n_rest)

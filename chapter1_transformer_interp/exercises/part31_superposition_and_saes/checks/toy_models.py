@@ -8,21 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .. import solutions
-from ..checking.compare import Mistake, compare, compare_gradients
+from ..checking.compare import Mistake
 from ..checking.runner import Trial, learner_test
-from .models import (
-    FEATS,
-    FIXED_BATCH,
-    FIXED_SIZE,
-    LEADING_AXES,
-    NOTEBOOK,
-    ONE,
-    TALL,
-    WIDE,
-    Sizes,
-    make_pair,
-    set_parameters,
-)
+from .passes import ForwardPass, LossRule, check_forward, check_loss, half_detached
 
 
 def forward_mistakes(W: Tensor, b: Tensor, x: Tensor) -> list[Mistake]:
@@ -87,69 +75,28 @@ def forward_mistakes(W: Tensor, b: Tensor, x: Tensor) -> list[Mistake]:
     ]
 
 
+FORWARD = ForwardPass(
+    reference_class=solutions.ToyModel,
+    mistakes=lambda model, x: forward_mistakes(model.W, model.b_final, x),
+    gradient_mistakes=lambda model, x, weights: {"W": partial(_half_detached, model, x, weights)},
+)
+
+
 @learner_test("forward", "ToyModel.forward")
 def test_model(trial: Trial, model_class: Any) -> str:
     """Test `ToyModel.forward`, and that `W` and `b_final` are parameters: `tests.test_model(ToyModel)`."""
-    _check_forward(trial, model_class, NOTEBOOK, [("a batch of 64", (64,), None), ("a batch of 6", (6,), FIXED_BATCH)])
-    several_axes = [("two batch axes", (2, 5), LEADING_AXES), ("no batch axis", (), LEADING_AXES)]
-    _check_forward(trial, model_class, WIDE, [(str(WIDE), (11,), FIXED_SIZE), *several_axes])
-    _check_forward(trial, model_class, TALL, [(str(TALL), (5,), FIXED_SIZE)])
-    _check_forward(trial, model_class, ONE, [(str(ONE), (7,), ("one-instance", "Do not squeeze the inst axis."))])
-    return "values for 4 models, 0 to 2 batch axes; gradient to W, b_final and features"
+    return check_forward(trial, model_class, FORWARD)
 
 
-def _check_forward(
-    trial: Trial, model_class: Any, sizes: Sizes, cases: list[tuple[str, tuple[int, ...], tuple[str, str] | None]]
-) -> None:
-    model, reference = make_pair(trial, model_class, sizes)
-    set_parameters(trial, model, reference, sizes)
-    forward = trial.method(model, "forward")
-    for text, leading, suspect in cases:
-        features = trial.uniform(*leading, sizes.inst, sizes.feats)
-        mine, right = features.clone().requires_grad_(), features.clone().requires_grad_()
-        watch = {"features": mine, "W": model.W, "b_final": model.b_final}
-        with trial.case(text, suspect):
-            out = trial.call("forward(features)", forward, mine, watch=watch)
-            expected = reference(right)
-            mistakes = partial(forward_mistakes, reference.W, reference.b_final, features)
-            answer = compare(out, expected, FEATS, mistakes=mistakes, grad=True)
-            _check_forward_gradients(trial, model, reference, (mine, answer), (right, expected))
-
-
-def _check_forward_gradients(
-    trial: Trial,
-    model: Any,
-    reference: solutions.ToyModel,
-    mine: tuple[Tensor, Tensor],
-    right: tuple[Tensor, Tensor],
-) -> None:
-    (x, out), (x_right, out_right) = mine, right
-    weights = trial.normal(*out_right.shape)
-    names = ("W", "b_final", "features")
-    # One number at the end: given weights of its own, torch.autograd.grad imports a second of libraries.
-    total, total_right = (out * weights).sum(), (out_right * weights).sum()
-    inputs = (model.W, model.b_final, x)
-    got = trial.call("the backward pass of forward", t.autograd.grad, total, inputs, allow_unused=True)
-    wanted = t.autograd.grad(total_right, (reference.W, reference.b_final, x_right))
-    compare_gradients(
-        dict(zip(names, got, strict=True)),
-        dict(zip(names, wanted, strict=True)),
-        mistakes={"W": partial(_half_detached, reference, x_right.detach(), weights)},
-    )
-
-
-def _half_detached(reference: solutions.ToyModel, x: Tensor, weights: Tensor) -> list[Mistake]:
+def _half_detached(reference: Any, x: Tensor, weights: Tensor) -> list[Mistake]:
     """The gradient to W when it is cut off in one of its two places."""
-    b = reference.b_final.detach()
-    found = []
-    for key, place in (("encoder-detached", "first"), ("decoder-detached", "second")):
-        W = reference.W.detach().clone().requires_grad_()
-        down, up = (W.detach(), W) if place == "first" else (W, W.detach())
-        out = F.relu(t.einsum("...id,idf->...if", t.einsum("...if,idf->...id", x, down), up) + b)
-        (gradient,) = t.autograd.grad((out * weights).sum(), W)
-        text = f"the values are right, and W gets no gradient from the {place} of its two products."
-        found.append(Mistake(key, f"{text}\nUse self.W itself in both: the loss trains it through both.", gradient))
-    return found
+    return half_detached(
+        reference.W,
+        lambda down, up: F.relu(
+            t.einsum("...id,idf->...if", t.einsum("...if,idf->...id", x, down), up) + reference.b_final
+        ),
+        weights,
+    )
 
 
 def loss_mistakes(model: solutions.ToyModel, out: Tensor, batch: Tensor) -> list[Mistake]:
@@ -234,29 +181,4 @@ def loss_mistakes(model: solutions.ToyModel, out: Tensor, batch: Tensor) -> list
 @learner_test("calculate_loss", "ToyModel.calculate_loss")
 def test_calculate_loss(trial: Trial, model_class: Any) -> str:
     """Test `ToyModel.calculate_loss`: `tests.test_calculate_loss(ToyModel)`."""
-    cases = (
-        ("a batch of 64", NOTEBOOK, 64, None),
-        ("a batch of 6", NOTEBOOK, 6, FIXED_BATCH),
-        (str(WIDE), WIDE, 11, FIXED_SIZE),
-        (str(TALL), TALL, 4, FIXED_SIZE),
-        (str(ONE), ONE, 9, FIXED_SIZE),
-    )
-    for text, sizes, batch_size, suspect in cases:
-        model, reference = make_pair(trial, model_class, sizes)
-        with trial.case(text, suspect):
-            _check_loss(trial, model, reference, batch_size)
-    return "value for 4 models and 5 batch sizes, importance, gradient to out"
-
-
-def _check_loss(trial: Trial, model: Any, reference: solutions.ToyModel, batch_size: int) -> None:
-    batch = trial.uniform(batch_size, reference.cfg.n_inst, reference.cfg.n_features)
-    out = trial.uniform(*batch.shape, high=1.5)
-    mine, right = out.clone().requires_grad_(), out.clone().requires_grad_()
-    method = trial.method(model, "calculate_loss")
-    loss = trial.call("calculate_loss(out, batch)", method, mine, batch, watch={"out": mine, "batch": batch})
-    expected = reference.calculate_loss(right, batch)
-    mistakes = partial(loss_mistakes, reference, out, batch)
-    answer = compare(loss, expected, "", mistakes=mistakes, what="the loss", grad=True)
-    (got,) = trial.call("the backward pass of calculate_loss", t.autograd.grad, answer, mine, allow_unused=True)
-    (wanted,) = t.autograd.grad(expected, right)
-    compare_gradients({"out": got}, {"out": wanted})
+    return check_loss(trial, model_class, LossRule(solutions.ToyModel, loss_mistakes))

@@ -6,14 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, from_numpy
 
 from .style import CARD, DEPTH, INK, depth_colors, finish, instances, panel_titles, panels, signed_scale
 
 NORMS = "How long each feature is (bars), and what else its direction picks up (light bars, cells off the diagonal)"
 NEURONS = "Which features each neuron holds: one bar a neuron, one segment a feature"
 DISCRETE = "What goes into each neuron (W1) and what comes out of it (W2), feature by feature"
-SHARES = 0.3  # a feature shares a neuron if its weight is over this part of the neuron's largest
 MOST_SEGMENTS = 12  # of a neuron's stack; the features beyond them are drawn as one
 MOST_SHARED = 6  # and more than this many features look alike
 
@@ -103,7 +102,7 @@ def _norm_columns(fig: go.Figure, W: Float[np.ndarray, "inst d_hidden feats"], h
 
 
 def _neuron_columns(fig: go.Figure, W: Float[np.ndarray, "inst d_hidden feats"], heads: list[str]) -> str:
-    shared = features_per_neuron(W)
+    shared = _features_per_neuron(W)
     limit = _usual_limit(W)
     tops, bottoms = np.maximum(W, 0).sum(axis=2), np.minimum(W, 0).sum(axis=2)
     high, low = 1.2 * max(float(tops.max()), 1e-12), 1.05 * float(bottoms.min())
@@ -141,11 +140,11 @@ def _neuron_columns(fig: go.Figure, W: Float[np.ndarray, "inst d_hidden feats"],
     return "; ".join(said) + "."
 
 
-def features_per_neuron(W: Float[np.ndarray, "inst d_hidden feats"]) -> Int[np.ndarray, "inst d_hidden"]:
-    """How many features have a weight over 0.3 of the neuron's largest; 0 for a neuron without weights."""
-    size = abs(W)
-    largest = size.max(axis=2, keepdims=True)
-    return ((size > SHARES * largest) & (largest > 1e-6)).sum(axis=2)
+def _features_per_neuron(W: Float[np.ndarray, "inst d_hidden feats"]) -> Int[np.ndarray, "inst d_hidden"]:
+    """How many features each neuron answers to, as section 2 counts them."""
+    from ..sections.s2_privileged_basis import features_per_neuron
+
+    return features_per_neuron(from_numpy(W)).numpy()
 
 
 def _segments(W: Float[np.ndarray, "d_hidden feats"], most: int) -> Segments:
@@ -212,6 +211,7 @@ def plot_features_in_Nd_discrete(
     height: int = 600,
     width: int | None = None,
     title: str | None = None,
+    row_titles: Sequence[str] | None = None,
 ) -> go.Figure:
     """Every weight as a labelled segment, stacked by neuron: W1 on the left, W2 on the right, one row an instance.
 
@@ -223,8 +223,9 @@ def plot_features_in_Nd_discrete(
         legend_names: a short name for each feature, written on its segments.
         height, width: of the figure in pixels.
         title: says what to see.
+        row_titles: one an instance; "instance 0"... by default.
     Raises:
-        ValueError: if the shapes do not fit each other or there is not one name a feature.
+        ValueError: if the shapes do not fit each other, or there is not one name a feature or one title an instance.
     """
     first = instances(W1, "[inst d_hidden feats]", "W1")
     second = instances(W2, "[inst feats d_hidden]", "W2")
@@ -236,7 +237,8 @@ def plot_features_in_Nd_discrete(
     names = [str(name) for name in legend_names]
     if len(names) != feats:
         raise ValueError(f"legend_names has {len(names)} entries for {feats} features; give one a feature")
-    heads = [f"{name}{f', instance {i}' if n > 1 else ''}" for i in range(n) for name in ("W1: in", "W2: out")]
+    rows = panel_titles(row_titles, n, "row_titles")
+    heads = [f"{name}{f', {row}' if row else ''}" for row in rows for name in ("W1: in", "W2: out")]
     fig = panels(n, 2, heads, horizontal_spacing=0.09, vertical_spacing=62 / height if n > 1 else 0)
     shades = depth_colors(np.arange(feats) / max(feats - 1, 1))
     for i in range(n):

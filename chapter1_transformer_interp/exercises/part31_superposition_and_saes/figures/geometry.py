@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .style import INK, PALETTE, depth_colors, finish, instances, to_numpy
+from .style import FAINT_INK, INK, PALETTE, depth_colors, finish, instances, to_numpy
 
 CURVE = "Dimensions per feature: the rarer the features, the more of them share one"
 POINTS = "Each feature's share of a dimension beside the shares in regular polytopes"
@@ -23,6 +23,14 @@ POLYTOPES = {  # name and height of a line; where two lines are close, their lab
     "square antiprism: 3/8": (3 / 8, -6),
 }
 REPRESENTED = 0.5  # a feature counts as represented when its norm is over this
+GROUPS = (  # how a feature is drawn that has this many features or fewer in its group: name, colour, symbol
+    (1, "alone in its group", PALETTE[4], "x-thin-open"),
+    (2, "in a group of 2", PALETTE[1], "circle"),
+    (4, "of 3 or 4", PALETTE[2], "triangle-up-open"),
+    (5, "of 5", PALETTE[3], "diamond"),
+    (8, "of 6 to 8", PALETTE[4], "square-open"),
+    (10**9, "of more", FAINT_INK, "circle-open"),
+)
 NEIGHBOUR = 1.25  # an edge joins two features no further apart than this times the distance to the nearest
 
 
@@ -32,6 +40,7 @@ def plot_feature_geometry(
     filename: str | Path | None = None,
     *,
     groups: Int[Tensor, "inst feats"] | None = None,
+    title: str | None = None,
 ) -> go.Figure:
     """Dimensions per feature, d_hidden / ‖W‖²_F, against 1 / (1 - S) = 1 / p, one point an instance.
 
@@ -43,7 +52,9 @@ def plot_feature_geometry(
             mean of its probabilities.
         dim_fracs: dimensionality of every feature.
         filename: where to write the figure as a web page of its own, which needs no network.
-        groups: number of the group that a feature belongs to, shown when hovering over it.
+        groups: number of the group that a feature belongs to, shown when hovering over it; colour and symbol of a
+            point then say how many features of its instance are in the group.
+        title: says what to see.
     Returns:
         The figure, also when it was written.
     Raises:
@@ -68,8 +79,8 @@ def plot_feature_geometry(
         _polytope_lines(fig)
         said += " " + _sticking(fractions[norms > REPRESENTED])
     _curve(fig, p, share, alone=dim_fracs is None)
-    title = CURVE if dim_fracs is None else POINTS
-    finish(fig, title, f"{title}. {said}")
+    shown = title or (CURVE if dim_fracs is None else POINTS)
+    finish(fig, shown, f"{shown}. {said}")
     if filename is not None:
         fig.write_html(filename, include_plotlyjs=True, include_mathjax=False, config={"displaylogo": False})
     return fig
@@ -111,21 +122,42 @@ def _feature_points(
     groups: Float[np.ndarray, "inst feats"] | None,
 ) -> None:
     """One point a represented feature. Neighbouring indices are spread evenly to the sides, by the golden ratio."""
-    inst, feature = np.nonzero((norms > REPRESENTED) & np.isfinite(fractions))
+    represented = norms > REPRESENTED
+    inst, feature = np.nonzero(represented & np.isfinite(fractions))
     places = np.unique(np.log(1 / p))
     room = np.diff(places).min() if len(places) > 1 else 0.3
     aside = ((feature * (math.sqrt(5) - 1) / 2) % 1 - 0.5) * 0.7 * room
     told = [feature, inst, p[inst], norms[inst, feature]]
     hover = "feature %{customdata[0]}, instance %{customdata[1]}<br>p = %{customdata[2]:.3g}<br>dimensionality %{y:.3f}"
     hover += "<br>norm %{customdata[3]:.2f}"
+    everything = np.ones(len(inst), dtype=bool)
+    kinds: list[tuple[Bool[np.ndarray, " n"], str, str, str]] = [(everything, "a feature", PALETTE[1], "circle")]
     if groups is not None:
-        told.append(groups[inst, feature])
-        hover += "<br>group %{customdata[4]}"
-    fig.add_scatter(
-        x=np.exp(np.log(1 / p[inst]) + aside), y=fractions[inst, feature], mode="markers", name="a feature",
-        marker=dict(color=PALETTE[1], size=5, opacity=0.55, line=dict(width=0)),
-        customdata=np.stack(told, axis=1), hovertemplate=hover + "<extra></extra>",
-    )  # fmt: skip
+        size = _group_sizes(groups, represented)[inst, feature]
+        told += [groups[inst, feature], size]
+        hover += "<br>group %{customdata[4]}, of %{customdata[5]} features"
+        below = [0, *(most for most, *_ in GROUPS)]
+        kinds = [
+            ((size > low) & (size <= most), name, color, symbol)
+            for low, (most, name, color, symbol) in zip(below, GROUPS, strict=False)
+        ]
+    x, about = np.exp(np.log(1 / p[inst]) + aside), np.stack(told, axis=1)
+    rim = dict(width=0 if groups is None else 1)
+    for chosen, name, color, symbol in kinds:
+        if chosen.any() or groups is None:
+            fig.add_scatter(
+                x=x[chosen], y=fractions[inst, feature][chosen], mode="markers", name=name,
+                marker=dict(color=color, size=5, symbol=symbol, opacity=0.6, line=rim),
+                customdata=about[chosen], hovertemplate=hover + "<extra></extra>",
+            )  # fmt: skip
+
+
+def _group_sizes(
+    groups: Float[np.ndarray, "inst feats"], represented: Bool[np.ndarray, "inst feats"]
+) -> Int[np.ndarray, "inst feats"]:
+    """How many represented features of the same instance have the group of each."""
+    same = (groups[:, :, None] == groups[:, None, :]) & represented[:, None, :]
+    return same.sum(axis=2)
 
 
 def _polytope_lines(fig: go.Figure) -> None:
@@ -181,14 +213,15 @@ def plot_polytope_3d(W: Float[Tensor, "d_hidden feats"], title: str | None = Non
         marker=dict(size=6, color=depth_colors(np.linspace(0, 1, len(kept)))),
         hovertemplate="feature %{text}<br>norm %{customdata:.3f}<extra></extra>",
     )  # fmt: skip
-    x, y, z = 1.15 * corners
+    eye = _open_view(corners)
+    x, y, z = _label_places(corners, eye)
     fig.add_scatter3d(
         x=x, y=y, z=z, mode="text", text=[str(i) for i in kept], textposition="middle center",
         textfont=dict(size=14, color=INK), hoverinfo="skip",
     )  # fmt: skip
     # No axes: the basis of this space means nothing, only the angles between the features do.
     hidden = dict(visible=False, range=[-1.2 * norms.max(), 1.2 * norms.max()])
-    camera = dict(eye=dict(zip("xyz", 1.4 * _open_view(corners), strict=True)))
+    camera = dict(eye=dict(zip("xyz", 1.4 * eye, strict=True)))
     scene = dict(aspectmode="cube", camera=camera, xaxis=hidden, yaxis=hidden, zaxis=hidden)
     fig.update_layout(scene=scene, showlegend=False, width=560, height=560, margin=dict(l=10, r=10, b=10))
     shown = title or "The features of one instance in three hidden dimensions (turn it with the mouse)"
@@ -208,6 +241,18 @@ def _wireframe(fig: go.Figure, corners: Float[np.ndarray, "3 corners"], edges: l
         x, y, z = corners
         faces = dict(alphahull=0, color=PALETTE[3], opacity=0.14, flatshading=True, hoverinfo="skip")
         fig.add_mesh3d(x=x, y=y, z=z, **faces)
+
+
+def _label_places(
+    corners: Float[np.ndarray, "3 corners"], eye: Float[np.ndarray, "3"]
+) -> Float[np.ndarray, "3 corners"]:
+    """Beyond each corner, as seen from `eye`; above one that lies before or behind the middle."""
+    longest = np.linalg.norm(corners, axis=0).max(initial=0)
+    seen = corners - np.outer(eye, eye @ corners)
+    apart = np.linalg.norm(seen, axis=0)
+    up = np.array([0, 0, 1]) - eye[2] * eye
+    away = np.where(apart > 0.35 * longest, seen / np.maximum(apart, 1e-9), up[:, None])
+    return corners + 0.15 * longest * away
 
 
 def _open_view(corners: Float[np.ndarray, "3 corners"]) -> Float[np.ndarray, "3"]:

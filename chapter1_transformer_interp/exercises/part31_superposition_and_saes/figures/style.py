@@ -87,16 +87,20 @@ def instances(
     return array
 
 
-def panel_titles(titles: Sequence[str] | None, n: int) -> list[str]:
+def panel_titles(titles: Sequence[str] | None, n: int, name: str = "subplot_titles") -> list[str]:
     """Headings of `n` panels: the ones given, or "instance 0", "instance 1"... (none for a single panel).
 
+    Args:
+        titles: one a panel, or None.
+        n: number of panels.
+        name: what the caller calls the titles; used in the error message.
     Raises:
         ValueError: if the number of titles is not `n`.
     """
     if titles is None:
         return [f"instance {i}" for i in range(n)] if n > 1 else [""]
     if isinstance(titles, str) or len(titles) != n:
-        raise ValueError(f"subplot_titles={titles!r} must be a list of {n}, one a panel")
+        raise ValueError(f"{name}={titles!r} must be a list of {n}, one a panel")
     return [str(title) for title in titles]
 
 

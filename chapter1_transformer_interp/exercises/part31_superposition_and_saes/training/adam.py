@@ -1,4 +1,4 @@
-"""Adam: all parameters as one flat vector for the fast path, torch's own for autograd."""
+"""Adam and AdamW: all parameters as one flat vector for the fast path, torch's own for autograd."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,15 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 class FlatAdam:
     """Adam (Kingma & Ba 2015) with torch's defaults, on gradients that lie one behind the other in one vector.
 
-    Seven operations a step, however many parameters there are, and the last one changes all of them in one call:
-    an interrupt comes before it or after it, never half way.
+    With a weight decay it is AdamW (Loshchilov & Hutter 2019): every step also shrinks each parameter by the share
+    lr · weight_decay. Seven operations a step, eight with decay, however many parameters there are, and the last one
+    changes all of them in one call: an interrupt comes before it or after it, never half way.
     """
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter]):
+    def __init__(self, parameters: Mapping[str, nn.Parameter], weight_decay: float = 0.0):
         """Make the moments, at zero, and `gradients`: for every name a view to write its gradient into."""
         self.parameters: list[Tensor] = list(parameters.values())
+        self.weight_decay = weight_decay
         self.gradient = t.cat([t.zeros_like(p).flatten() for p in self.parameters])
         self.mean, self.square, self.scale, self.update = (t.zeros_like(self.gradient) for _ in range(4))
         self.gradients = dict(zip(parameters, self._views(self.gradient), strict=True))
@@ -38,11 +40,16 @@ class FlatAdam:
         t.sqrt(self.square, out=self.scale)
         self.scale.div_(math.sqrt(1 - BETA2**self.steps)).add_(EPSILON)
         t.div(self.mean, self.scale, out=self.update)
-        t._foreach_add_(self.parameters, self.updates, alpha=-lr / (1 - BETA1**self.steps))
+        correction = 1 - BETA1**self.steps
+        if self.weight_decay:
+            t._foreach_add_(self.updates, self.parameters, alpha=self.weight_decay * correction)
+        t._foreach_add_(self.parameters, self.updates, alpha=-lr / correction)
 
 
-def torch_adam(parameters: Iterable[nn.Parameter]) -> t.optim.Adam:
-    """torch's Adam, fused where this device and these dtypes allow: one call changes all parameters, or none.
+def torch_adam(parameters: Iterable[nn.Parameter], weight_decay: float | None = None) -> t.optim.Optimizer:
+    """torch's Adam, or AdamW where a weight decay is given (0 included).
+
+    Fused where this device and these dtypes allow: one call changes all parameters, or none.
 
     Raises:
         ValueError: if there is nothing to train.
@@ -50,7 +57,10 @@ def torch_adam(parameters: Iterable[nn.Parameter]) -> t.optim.Adam:
     parameters = list(parameters)
     if not any(p.requires_grad for p in parameters):
         raise ValueError("the model has no parameter that requires a gradient: there is nothing to train")
-    return t.optim.Adam(parameters, fused=all(map(_can_be_fused, parameters)))
+    fused = all(map(_can_be_fused, parameters))
+    if weight_decay is None:
+        return t.optim.Adam(parameters, fused=fused)
+    return t.optim.AdamW(parameters, weight_decay=weight_decay, fused=fused)
 
 
 def _can_be_fused(parameter: nn.Parameter) -> bool:

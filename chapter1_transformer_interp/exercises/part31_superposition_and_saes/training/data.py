@@ -72,7 +72,7 @@ class Draws:
         self.law, self.into, self.generator = law, into, generator
         self.on_cpu = into.device.type == "cpu"
         if self.on_cpu:
-            seed = int(t.randint(2**62, (1,), generator=generator))
+            seed = int(t.randint(2**62, (1,), generator=generator, device="cpu"))
             self.numbers = np.random.Generator(np.random.SFC64(seed))
         self._fills = self._plan(self._probability_given_off(law))
 

@@ -63,6 +63,10 @@ class Loop:
     started: float = field(default_factory=time.perf_counter)
     recognition_seconds: float = 0.0
 
+    def elapsed(self) -> float:
+        """Seconds since the call of `optimize`."""
+        return time.perf_counter() - self.started
+
     def run(self, stepper: Stepper, report: TrainingReport) -> TrainingReport:
         """Make all steps; what is done is in the report whatever stops them."""
         report.recognition_seconds = self.recognition_seconds
@@ -80,7 +84,7 @@ class Loop:
                     report.steps = step + 1
                 progress.update(self.steps - progress.n)
         finally:
-            report.seconds = time.perf_counter() - self.started
+            report.seconds = self.elapsed()
         return report
 
     def _log(self, stepper: Stepper, report: TrainingReport, lr: float) -> None:

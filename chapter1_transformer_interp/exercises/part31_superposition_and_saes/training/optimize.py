@@ -1,6 +1,5 @@
 """The training behind a toy model's `optimize`: a fast path for models it knows, autograd for all others."""
 
-import time
 from collections.abc import Callable
 
 import torch as t
@@ -51,7 +50,7 @@ def optimize(
     batch_size, steps, log_freq, lr = checked_arguments(batch_size, steps, log_freq, lr)
     loop = Loop(model, steps, log_freq, lambda step: lr * float(lr_scale(step, steps)), on_log)
     found = recognise(model) if fast else Recognition(None, None, "the fast path was not asked for")
-    loop.recognition_seconds = time.perf_counter() - loop.started
+    loop.recognition_seconds = loop.elapsed()
     why = found.reason
     with threads_for(model, batch_size), global_state_from(generator):
         if found.architecture is not None:

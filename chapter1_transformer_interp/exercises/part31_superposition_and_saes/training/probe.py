@@ -50,9 +50,8 @@ def recognise(model: nn.Module, seed: int = 0) -> Recognition:
         seed: of the trial: the same model is always found to be the same.
     """
     try:
-        check_no_side_doors(model, known_parameters(model))
+        architecture = recognise_gradients(model, seed)
         with all_random_states_kept(seed):
-            architecture = _known_gradients(model, seed)
             law, difference = known_law(model, seed)
     except Unknown as unknown:
         return Recognition(None, None, str(unknown))
@@ -60,6 +59,17 @@ def recognise(model: nn.Module, seed: int = 0) -> Recognition:
     if law is None:
         return Recognition(architecture, None, f"{found}; its batches come from its own generate_batch: {difference}")
     return Recognition(architecture, law, f"{found} and its batches follow their known law")
+
+
+def recognise_gradients(model: nn.Module, seed: int = 0) -> Architecture:
+    """The closed form with the model's output, loss and gradients; its batches are not looked at.
+
+    Raises:
+        Unknown: if there is none, or if training this model is more than batches, gradients and parameters.
+    """
+    check_no_side_doors(model, known_parameters(model))
+    with all_random_states_kept(seed):
+        return _known_gradients(model, seed)
 
 
 def per_feature_attribute(model: nn.Module, name: str) -> Tensor:
@@ -159,9 +169,9 @@ def _points(twin: nn.Module, seed: int) -> Iterator[Tensor]:
     for rows, scale in POINTS:
         with t.no_grad():
             for parameter in parameters.values():
-                parameter.copy_(scale * t.randn(parameter.shape, generator=generator))
-        batch = t.randn(rows, *bias.shape, generator=generator)
-        is_on = t.rand(batch.shape, generator=generator) < 0.5
+                parameter.copy_(scale * t.randn(parameter.shape, generator=generator, device="cpu"))
+        batch = t.randn(rows, *bias.shape, generator=generator, device="cpu")
+        is_on = t.rand(batch.shape, generator=generator, device="cpu") < 0.5
         yield (batch * is_on).to(bias.device, bias.dtype)
 
 
@@ -221,9 +231,11 @@ class _Batches:
         shape = held.shape if isinstance(held, Tensor) else t.Size()
         generator = t.Generator().manual_seed(self.seed)
         if law.n_correlated_pairs or law.n_anticorrelated_pairs:
-            new = (0.3 + 0.2 * t.rand(*shape[:-1], 1, generator=generator)).expand(*shape[:-1], *shape[-1:])
+            new = (0.3 + 0.2 * t.rand(*shape[:-1], 1, generator=generator, device="cpu")).expand(
+                *shape[:-1], *shape[-1:]
+            )
         else:
-            new = 0.3 + 0.4 * t.rand(shape, generator=generator)
+            new = 0.3 + 0.4 * t.rand(shape, generator=generator, device="cpu")
         if not isinstance(held, Tensor):
             self.twin.feature_probability = new.item()
         elif held.is_contiguous():

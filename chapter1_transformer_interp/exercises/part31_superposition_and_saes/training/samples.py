@@ -6,6 +6,7 @@ every sample is drawn where these tests are strong (see `probe.py`), and each lo
 
 import math
 from dataclasses import replace
+from itertools import combinations_with_replacement
 
 import torch as t
 from jaxtyping import Float
@@ -41,6 +42,8 @@ class Sample:
         self.on = self.is_on.to(self.chance.dtype) - self.chance
         magnitude = self.batch - MEAN[law.magnitude] if MEAN[law.magnitude] else self.batch
         self.magnitude = magnitude * (self.is_on / math.sqrt(VARIANCE[law.magnitude]))
+        # Signs that are independent hide sizes that are not.
+        self.size = (self.batch.abs() - 0.5) * (self.is_on * math.sqrt(12)) if law.magnitude == "signed" else None
 
     def departure(self) -> str | None:
         """How single entries differ from the law, in words; None where they do not."""
@@ -65,14 +68,17 @@ class Sample:
             return "rows that come more than once"
         on = _unit(self.on, (self.chance * (1 - self.chance)).mean(0))
         magnitude = _unit(self.magnitude, self.law.probability.to(on.dtype))
-        for first, second in ((on, on), (magnitude, magnitude), (on, magnitude)):
+        scores = [on, magnitude]
+        if self.size is not None:
+            scores.append(_unit(self.size, self.law.probability.to(on.dtype)))
+        for first, second in combinations_with_replacement(scores, 2):
             if _correlated(first.transpose(0, 1), second.transpose(0, 1), symmetric=first is second):
                 return "features of one instance that depend on each other"
-        for score in (on, magnitude):
+        for score in scores:
             same_feature = score.permute(2, 0, 1)
             if _correlated(same_feature, same_feature, symmetric=True):
                 return "instances that depend on each other"
-        return "rows that depend on each other" if _rows_depend(on + magnitude) else None
+        return "rows that depend on each other" if any(_rows_depend(on + score) for score in scores[1:]) else None
 
 
 def _unit(score: Scores, variance: Float[Tensor, "inst feats"]) -> Scores:
@@ -122,7 +128,7 @@ def _magnitudes_depart(values: Float[Tensor, " on"], law: DataLaw) -> str | None
     some = values[:: 1 + len(values) // SORTED]
     ordered = some.double().sort().values
     expected = t.erf(ordered / math.sqrt(2)) if law.magnitude == "half-normal" else (ordered - low) / (high - low)
-    found = t.arange(1, len(ordered) + 1, dtype=t.float64) / len(ordered)
+    found = t.arange(1, len(ordered) + 1, dtype=t.float64, device="cpu") / len(ordered)
     gap = t.maximum((found - expected).max(), (expected - found).max() + 1 / len(ordered))
     return "the distribution of magnitudes" if gap * math.sqrt(len(ordered)) > math.sqrt(RARE / 2) else None
 
@@ -132,7 +138,7 @@ def _correlated(
 ) -> bool:
     """Whether any scores that stand at different places are correlated."""
     products = t.bmm(left.mT, right) / math.sqrt(left.shape[1])
-    above = t.ones(products.shape[1:]).triu(1).bool()
+    above = t.ones(products.shape[1:], device=products.device).triu(1).bool()
     z = products[:, above] if symmetric else t.cat([products[:, above], products.mT[:, above]])
     return _exceeds(z[z != 0])  # exactly 0: a column that cannot vary
 
@@ -140,7 +146,7 @@ def _correlated(
 def _repeated_rows(batch: Tensor) -> int:
     """How many of some thousand rows, in which anything is on, are copies of others."""
     batch = batch[:: 1 + len(batch) // ROWS]
-    columns = t.arange(1, batch[0].numel() + 1, dtype=t.float64)
+    columns = t.arange(1, batch[0].numel() + 1, dtype=t.float64, device="cpu")
     fingerprints = batch.flatten(1).double() @ columns.sqrt()
     return int((fingerprints[fingerprints != 0].sort().values.diff() == 0).sum())
 
@@ -150,6 +156,6 @@ def _rows_depend(score: Scores) -> bool:
     rows = len(score)
     columns = score.flatten(1).T
     power = t.view_as_real(t.fft.rfft(columns, n=2 * rows)).square().sum((0, 2))
-    pairs = t.arange(rows - 1, 0, -1)
+    pairs = t.arange(rows - 1, 0, -1, device="cpu")
     z = t.fft.irfft(power)[1:rows] / (pairs * columns.square().mean(1).square().sum()).sqrt()
     return _exceeds(z[pairs * len(columns) > 16 * ENOUGH])

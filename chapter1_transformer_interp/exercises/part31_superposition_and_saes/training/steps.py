@@ -55,7 +55,7 @@ class AutogradStepper:
         self.model: Any = model
         self.batches = OwnBatches(model, batch_size, generator)
         self.optimizer = torch_adam(model.parameters())
-        self._loss = t.tensor(math.nan)
+        self._loss = t.tensor(math.nan, device="cpu")
 
     def compute_gradients(self) -> None:
         batch = self.batches.draw()
