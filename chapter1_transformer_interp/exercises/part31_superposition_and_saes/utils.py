@@ -6,6 +6,7 @@ This file is a door: every name is at home in a room beside it.
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
 from .export import to_saelens
+from .figures.animation import Animation, animate_features_in_2d
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
 from .figures.double_descent import plot_dimensionality_by_size, plot_hidden_vectors, plot_loss_by_size
 from .figures.dynamics import plot_learning_dynamics
@@ -20,6 +21,7 @@ from .figures.introduction import (
     plot_relu_in_two_bases,
     plot_sparsity_and_importance,
 )
+from .figures.latents import frac_active_line_plot, plot_latents_in_2d, plot_reconstructions_in_2d
 from .figures.sizes import plot_projections, plot_true_against_found
 from .figures.straight_through import plot_straight_through
 from .runtime import device, seed
@@ -33,8 +35,10 @@ from .training.sources import draw_batch
 from .unsolved import continue_past_unsolved
 
 __all__ = [
-    "Claim",
+    "animate_features_in_2d",
+    "Animation",
     "claim",
+    "Claim",
     "ClaimFailed",
     "confidence_interval",
     "continue_past_unsolved",
@@ -44,6 +48,7 @@ __all__ = [
     "double_descent_sweep",
     "draw_batch",
     "explained_variance",
+    "frac_active_line_plot",
     "live_latents",
     "mean_l0",
     "Measured",
@@ -63,11 +68,13 @@ __all__ = [
     "plot_features_in_Nd",
     "plot_features_in_Nd_discrete",
     "plot_hidden_vectors",
+    "plot_latents_in_2d",
     "plot_learning_dynamics",
     "plot_loss_by_size",
     "plot_polysemanticity_and_superposition",
     "plot_polytope_3d",
     "plot_projections",
+    "plot_reconstructions_in_2d",
     "plot_relu_in_two_bases",
     "plot_sparsity_and_importance",
     "plot_sparsity_fidelity",

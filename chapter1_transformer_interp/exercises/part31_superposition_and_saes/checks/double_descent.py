@@ -37,7 +37,7 @@ def make_models(trial: Trial, model_class: Any, sizes: Sizes) -> tuple[Any, solu
 def reference_model(trial: Trial, sizes: Sizes) -> solutions.DoubleDescentModel:
     """A reference model with weights large enough that everything shows."""
     model = solutions.DoubleDescentModel(sizes.cfg(), 0.5, device=trial.device)
-    set_parameters(trial, model, model, sizes)
+    set_parameters(trial, model, model)
     return model
 
 

@@ -20,7 +20,6 @@ from part31_superposition_and_saes.sections.s5_1_sparse_autoencoders import (
     ToySAEConfig,
     feature_cosines,
     match_latents,
-    recovery,
     short_warmup_lr,
 )
 from part31_superposition_and_saes.utils import device
@@ -51,14 +50,12 @@ if MAIN:
 # %%
 if MAIN:
     import math
-    from collections.abc import Mapping
     from dataclasses import replace
     from functools import partial
-    from typing import ClassVar
 
     from jaxtyping import Bool, Int
 
-    from part31_superposition_and_saes.solutions import ToyModel, ToyModelConfig, warmup_linear_lr
+    from part31_superposition_and_saes.solutions import warmup_linear_lr
     from plotly_utils import bar
 
 # %% [markdown]
@@ -161,6 +158,7 @@ class Paired:
         reading: projection of h - b_dec on the direction that the latent reads.
         gamma: shrinkage of each instance.
         latents: number of each feature's latent, -1 for none.
+        cosines: between each feature and its latent, 0 for none.
     """
 
     true: Float[Tensor, "batch inst feats"]
@@ -168,6 +166,7 @@ class Paired:
     reading: Float[Tensor, "batch inst feats"]
     gamma: Float[Tensor, " inst"]
     latents: Int[Tensor, "inst feats"]
+    cosines: Float[Tensor, "inst feats"]
 
     def line(self) -> tuple[float, float]:
         """Slope and intercept of `found` over `true`, by least squares over all rows with a feature on alone."""
@@ -190,13 +189,13 @@ def latents_and_features(sae: ToySAE, batch_size: int, generator: t.Generator | 
     h = einops.einsum(x, sae.model.W, "batch inst feats, inst d_in feats -> batch inst d_in")
     acts, h_reconstructed = sae(h)[2:]
     live = (acts > 0).any(dim=0)
-    latents = match_latents(feature_cosines(sae.W_dec, sae.model.W), live)[0]  # [inst feats], -1 for none
+    latents, cosines = match_latents(feature_cosines(sae.W_dec, sae.model.W), live)
     chosen = latents.clamp_min(0)
     found = acts.gather(2, chosen.expand(batch_size, -1, -1)) * (latents >= 0)
     unit = F.normalize(sae.encoder, dim=1).gather(2, chosen[:, None].expand(-1, sae.cfg.d_in, -1))
     reading = einops.einsum(h - sae.b_dec, unit, "batch inst d_in, inst d_in feats -> batch inst feats")
     gamma = shrinkage(h, h_reconstructed, sae.b_dec)
-    return Paired(x * sae.model.W.norm(dim=1), found, reading, gamma, latents)
+    return Paired(x * sae.model.W.norm(dim=1), found, reading, gamma, latents, cosines)
 
 
 # %% figure="shrinkage_standard"
@@ -877,7 +876,7 @@ if MAIN:
     looks, panels = {}, {}
     for name, sae in three.items():
         looks[name] = pair = latents_and_features(sae, 60_000, generator)
-        best = recovery(sae.W_dec, sae.model.W).matched_cosine.argmax()  # the autoencoder of the eight to look at
+        best = pair.cosines.mean(dim=1).argmax()  # the autoencoder of the eight to look at
         something = (pair.true[:, best] > 0).any(dim=1)
         edge = fires_above(sae)[best, pair.latents[best, 0]].item()
         reading, is_on = pair.reading[something, best, 0], pair.true[something, best, 0] > 0

@@ -116,8 +116,8 @@ def _compare(tried: Any, seed: int) -> None:
     for rows, scale in POINTS:
         with t.no_grad():
             for parameter in parameters.values():
-                parameter.copy_(scale * t.randn(parameter.shape, generator=generator))
-        h = t.randn(rows, W_enc.shape[0], W_enc.shape[1], generator=generator).to(W_enc)
+                parameter.copy_(scale * t.randn(parameter.shape, generator=generator, device="cpu"))
+        h = t.randn(rows, W_enc.shape[0], W_enc.shape[1], generator=generator, device="cpu").to(W_enc)
         into = {name: t.zeros_like(p) for name, p in parameters.items()}
         kernel = SAEKernel(parameters, into, *settings(tried), rows)
         kernel.h.copy_(h.permute(1, 2, 0))
@@ -150,7 +150,8 @@ def _batches(model: nn.Module, seed: int) -> tuple[bool, DataLaw | None, str]:
     try:
         tried: Any = twin(model)
         toy = tried.model
-        features = t.rand(7, toy.W.shape[0], toy.W.shape[2], generator=t.Generator().manual_seed(seed)).to(toy.W)
+        generator = t.Generator().manual_seed(seed)
+        features = t.rand(7, toy.W.shape[0], toy.W.shape[2], generator=generator, device="cpu").to(toy.W)
         calls: list[int] = []
 
         def generate_batch(batch_size: int, **_: Any) -> Tensor:
