@@ -152,8 +152,16 @@ OTHERWISE: dict[str, dict[str, str | None]] = {
 }
 
 
+def is_function_of_torch(test: LearnerTest) -> bool:
+    """Whether an exercise asks for an autograd function: a class that nobody makes an object of."""
+    taken = getattr(solutions, test.takes)
+    return isinstance(taken, type) and issubclass(taken, t.autograd.Function)
+
+
 def method_of(test: LearnerTest) -> str:
     """The method of a class that a test calls."""
+    if is_function_of_torch(test):
+        return "apply"
     name = test.place.split(".")[-1]
     return name if hasattr(getattr(solutions, test.takes), name) else "generate_batch"
 
@@ -191,7 +199,7 @@ def change(exercise: str, how: Callable[[t.Tensor], Any]) -> Any:
     written: Any = changed
     if isinstance(kind, property):
         written = property(lambda self: how(getattr(super(answer, self), method)))
-    elif isinstance(kind, staticmethod):
+    elif isinstance(kind, staticmethod | classmethod):
         written = staticmethod(changed_static)
     answer = type("Hostile", (original,), {method: written})
     return answer
@@ -234,11 +242,14 @@ def add_results(test: LearnerTest) -> None:
 def add_classes(test: LearnerTest) -> None:
     """What is no class, or one that lacks something."""
     exercise, original, method = test.exercise, getattr(solutions, test.takes), method_of(test)
-    missing = "raised" if method == "__init__" else "missing-method"
+    is_function = is_function_of_torch(test)
+    missing = "raised" if method == "__init__" or is_function else "missing-method"
     add(exercise, "hostile-object", an_object(original), "not-a-class")
     add(exercise, "hostile-missing-method", type("Hostile", (original,), {method: None}), missing)
     plain = type("Hostile", (), {"__init__": lambda self, *a, **k: None})
-    add(exercise, "hostile-plain-class", plain, "not-a-module")
+    add(exercise, "hostile-plain-class", plain, "not-a-function" if is_function else "not-a-module")
+    if is_function:
+        return
     add(exercise, "hostile-constructor", takes_only_cfg(original), "raised")
 
 

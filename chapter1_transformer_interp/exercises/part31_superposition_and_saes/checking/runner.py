@@ -156,6 +156,7 @@ _UNSPECIFIC = (
     "kept-axis",
     "transposed",
     "all-reduced",
+    "gradient",
 )
 
 Check = Callable[[Trial, Any], str]

@@ -931,7 +931,7 @@ if MAIN:
 #
 # All penalties so far set a price and leave it to the autoencoder how many latents it buys. You can also ration them.
 # A **TopK** autoencoder (Gao et al. 2024, arXiv 2406.04093) keeps the $k$ largest activations of each row and sets the
-# rest to zero. No penalty, so nothing shrinks, and the L0 is known before training begins.
+# rest to zero. No penalty, so nothing shrinks, and the L0 is at most $k$ before training has begun.
 #
 # A fixed ration suits some rows badly: one with five features gets as many latents as one with none. **BatchTopK**
 # (Bussmann et al. 2024, arXiv 2412.06410) rations a whole batch: its $k \times \text{batch}$ largest activations stay,
@@ -1524,7 +1524,7 @@ if MAIN:
 #
 # The sweep was made once, by us. So check what it says on fresh models, trained here and now: the standard autoencoder
 # against JumpReLU on three kinds of data; TopK with three weights of its auxiliary loss, BatchTopK and Matryoshka on
-# independent features. A second look at hierarchical features follows after that. (About a minute.)
+# independent features. (About a minute and a half.)
 #
 # **Before you run it**: TopK has no resampling. What happens to its dead latents without the auxiliary loss?
 
@@ -1549,7 +1549,7 @@ if MAIN:
             run(kind, name, models, chosen[kind, name])
         if kind == "independent":
             for weight, label in ((0.0, "TopK, no auxiliary loss"), (1 / 32, "TopK, 1/32"), (1.0, "TopK, 1")):
-                run(kind, "TopK", models, 2.0, label, init_scale=0.3, aux_coeff=weight)
+                run(kind, "TopK", models, 2.0, label, aux_coeff=weight)
             run(kind, "BatchTopK", models, 1.5)
             run(kind, "Matryoshka", models, 2.0)
     labels = [f"{kind}<br>{name.replace(', ', '<br>')}" for kind, name in measured]
@@ -1648,66 +1648,6 @@ if MAIN:
         ],
         source="our own comparison; the papers compare on language models, without the truth",
     )
-
-# %% [markdown]
-# ## Experiment: absorption
-#
-# A parent feature is on whenever one of its children is. An autoencoder saves a latent a row if the child's latent
-# answers for both, and the parent's own latent stays silent: the parent has been **absorbed**. You can measure it:
-# how much more often is the parent's latent off in rows with a child than in rows where the parent is on alone?
-#
-# **Before you run it**: Matryoshka autoencoders were invented against this. Which sign do you expect for them?
-
-
-# %%
-@t.no_grad()
-def absorption(sae: ToySAE, batch_size: int = 20_000, generator: t.Generator | None = None) -> Float[Tensor, " inst"]:
-    """P(parent's latent off | parent and a child on) - P(off | parent on, no child), mean over the parents matched.
-
-    Args:
-        sae: reads a `HierarchicalToyModel`.
-        batch_size: rows.
-        generator: source of the data; torch's own if None.
-    Returns:
-        One number an instance, between -1 and 1; 0 for no absorption, below 0 where a child makes the parent's latent
-        fire more surely.
-    """
-    model: Any = sae.model
-    x = utils.draw_batch(model, batch_size, generator)
-    h = einops.einsum(x, model.W, "batch inst feats, inst d_in feats -> batch inst d_in")
-    acts = sae(h)[2]
-    latents = match_latents(feature_cosines(sae.W_dec, model.W), utils.live_latents(acts))[0][:, : model.n_parents]
-    off = acts.gather(2, latents.clamp_min(0).expand(batch_size, -1, -1)) == 0
-    parent = x[..., : model.n_parents] > 0
-    child = x[..., model.child_columns].unflatten(2, (model.n_parents, model.n_children)).sum(dim=-1) > 0
-
-    def share_off(rows: Bool[Tensor, "batch inst parents"]) -> Float[Tensor, "inst parents"]:
-        return (off & rows).sum(dim=0) / rows.sum(dim=0).clamp_min(1)
-
-    matched = latents >= 0
-    difference = (share_off(parent & child) - share_off(parent & ~child)) * matched
-    return difference.sum(dim=1) / matched.sum(dim=1).clamp_min(1)
-
-
-# %% figure="absorption"
-if MAIN:
-    generator = t.Generator(device).manual_seed(utils.seed)
-    hierarchical = model_for("hierarchical", n_models, generator)
-    absorbed = {}
-    for name, value in (("BatchTopK", 1.5), ("Matryoshka", 1.5)):
-        sae = run("hierarchical", name, hierarchical, value)
-        absorbed[name] = absorption(sae, generator=generator)
-    bar(
-        [one.mean() for one in absorbed.values()],
-        x=list(absorbed),
-        labels={"x": "", "y": "absorption (difference of two shares)"},
-        title="Matryoshka absorbs less than BatchTopK at the same ration",
-        width=620,
-        height=380,
-    )
-
-# %% [markdown] figure="absorption" role="see"
-# TO BE WRITTEN
 
 # %% [markdown]
 # ## Out of the course
