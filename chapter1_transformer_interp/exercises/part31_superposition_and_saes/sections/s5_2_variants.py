@@ -222,7 +222,7 @@ if MAIN:
     paired = {c: latents_and_features(sae, 20_000, generator) for c, sae in standard.items()}
     utils.plot_true_against_found(
         {
-            f"c = {c}": (pair.true[:, 0], pair.found[:, 0], float(pair.gamma[0]), *pair.line())
+            f"c = {c}": (pair.true[:, 0], pair.found[:, 0], float(pair.gamma.mean()), *pair.line())
             for c, pair in paired.items()
         },
         title="The larger the penalty, the more is lost of every activation",
@@ -230,13 +230,14 @@ if MAIN:
 
 # %% [markdown] figure="shrinkage_standard" role="see"
 # Each dot is one feature in one row: its true size in the hidden space, and what its latent said. On the dashed line
-# nothing is lost. $\gamma$ falls as the penalty rises: 0.92, 0.77, less than a half.
+# nothing is lost. The dots are of one autoencoder, the numbers above them of all 8. $\gamma$ falls as the penalty rises:
+# 0.92, 0.77, less than a half.
 #
-# The fitted line tells another story. At $c = 0.2$ it has slope 0.96 and intercept -0.20, what the formula for a
-# feature alone says: a shift. At the other two its slope is 0.8 and 0.5, and says nothing: it goes through dots of two
-# kinds, zeros and the rest. Look at the rest, at $c = 0.2$: the latents that fire lie on a line *steeper* than the dashed
-# one. A latent must stay silent while a neighbour is on, so its bias is near -0.4, and it turns its gain up to 1.2 to get
-# some of that back.
+# The fitted line tells another story. At $c = 0.2$ it has a slope near 1 and an intercept near -0.2, what the formula for
+# a feature alone says: a shift. At the other two its slope is about 0.8 and 0.6, and says nothing: it goes through dots of
+# two kinds, zeros and the rest. Look at the rest, at $c = 0.2$: the latents that fire lie on a line *steeper* than the
+# dashed one. A latent must stay silent while a neighbour is on, so its bias is near -0.4, and it turns its gain up to 1.2
+# to get some of that back.
 #
 # With $c = 0.05$ little shrinks, and many of these autoencoders have not found the five directions.
 #
@@ -268,7 +269,7 @@ if MAIN:
     shadow = norm * math.cos(math.radians(72))  # the largest projection of a neighbour that is on alone
     utils.plot_projections(
         {"one feature of a pentagon": (projection[something, 0], is_on[something], [(shadow, "norm × cos 72°")])},
-        title="Off and on overlap: a neighbour casts a shadow of a third of its size",
+        title="A neighbour's shadow: off and on overlap",
     )
 
 # %% [markdown] figure="projections" role="see"
@@ -606,6 +607,9 @@ if MAIN:
 # %% [markdown] exercise="heaviside" role="solution"
 # $-20$, $-20$ and $0$: the window reaches from 0.265 to 0.315. The sign is a minus because a higher threshold lets
 # fewer through. It does not matter on which side of the threshold a row lies, only that it is near.
+#
+# If you return one value a row, autograd adds them up for you, to the shape of $\theta$. Write the sum all the same: it
+# says what the gradient is.
 
 # %% [markdown] exercise="jumprelu"
 # ## Exercise: `JumpReLU`
@@ -683,7 +687,7 @@ if MAIN:
         return t.autograd.grad(loss.sum(), theta)[0].cpu().double()
 
     generator = t.Generator(device).manual_seed(utils.seed)
-    thetas = t.linspace(0.1, 0.7, 13, dtype=t.float64)
+    thetas = t.linspace(0.1, 0.7, 25, dtype=t.float64)
     x, z = draw_rows(200_000)
     loss = row_losses(x[:, None], z[:, None], thetas.to(z), 0.05).mean(dim=0)
     small = [draw_rows(n_rows) for _ in range(200)]
@@ -881,12 +885,16 @@ if MAIN:
         edge = fires_above(sae)[best, pair.latents[best, 0]].item()
         reading, is_on = pair.reading[something, best, 0], pair.true[something, best, 0] > 0
         panels[name] = (reading, is_on, [(edge, "fires from")])
-    utils.plot_projections(panels, title="All three put their threshold where the shadow of the neighbours ends")
+    utils.plot_projections(panels, title="All three fire from where the shadow of the neighbours ends, or later")
 
 # %% [markdown] figure="on_and_off" role="see"
 # One latent of each kind, in its own run, the best of eight: the projection that it reads, with its feature off and on,
-# and the place from which it fires. All three have found the direction, and all three fire from about where the
-# shadow ends, as the best threshold did. They differ in what they say once they fire.
+# and the place from which it fires. All three have found the direction. The standard and the gated one fire from where the
+# shadow ends, as the best threshold did. The JumpReLU one waits longer. To fire costs it $c = 0.1$ whatever the size,
+# and saves at most $z^2 / d_\text{in}$, so below $z = \sqrt{0.2} = 0.45$ nothing is worth a latent. A smaller $c$ would
+# lower that, and let the shadow in.
+#
+# They differ in what they say once they fire.
 
 # %% [markdown]
 # ## Experiment: true against reconstructed sizes
@@ -1484,17 +1492,18 @@ if MAIN:
     )
 
 # %% [markdown] figure="sparsity_fidelity" role="see"
-# Read the two rows against each other. Above, more latents always explain more. Below, more latents often find
-# **less**: a ration above the true L0 of 2 is filled with mixtures.
+# Read the two rows against each other. Above, the curves rise with L0, with few exceptions: more latents explain more.
+# Below, more latents often find **less**: a ration above the true L0 of 2 is filled with mixtures.
 #
+# - **Five in two**: the standard and the gated one find all five, JumpReLU in most models. The rationed ones do not, and
+#   explain more of the variance all the same.
 # - **Independent**: at their best settings nothing separates the six. Matryoshka's best ration lies well below the true
 #   L0; at $k = 2$ it matches far worse than TopK does.
-# - **Hierarchical**: the standard autoencoder with a small coefficient is in front, Matryoshka, made for such data,
-#   is behind.
-# - **Zipf**: the standard one is last. Rare features lose against the penalty, and a threshold finds them: JumpReLU is
-#   first.
-# - **Paired**: turned upside down. The standard one is first; JumpReLU and Matryoshka, whose penalty counts
-#   latents, give one latent to two features that always come together, and find about half of them.
+# - **Hierarchical**: the standard autoencoder with a small coefficient is in front. Matryoshka, made for such data, is
+#   behind.
+# - **Zipf**: the standard one is last, JumpReLU first.
+# - **Paired**: turned upside down. The standard one is first. JumpReLU, whose penalty counts latents, and Matryoshka give
+#   one latent to two features that always come together, and find about half of them.
 #
 # The standard autoencoder's good places have a price that this plot does not show: with its small coefficient L0 is 3.5
 # and activations are 13 % too small.
@@ -1548,27 +1557,35 @@ if MAIN:
         for name in ("standard", "JumpReLU"):
             run(kind, name, models, chosen[kind, name])
         if kind == "independent":
-            for weight, label in ((0.0, "TopK, no auxiliary loss"), (1 / 32, "TopK, 1/32"), (1.0, "TopK, 1")):
+            for weight, label in ((0.0, "TopK, weight 0"), (1 / 32, "TopK, weight 1/32"), (1.0, "TopK, weight 1")):
                 run(kind, "TopK", models, 2.0, label, aux_coeff=weight)
             run(kind, "BatchTopK", models, 1.5)
             run(kind, "Matryoshka", models, 2.0)
     labels = [f"{kind}<br>{name.replace(', ', '<br>')}" for kind, name in measured]
-    means = {measure: [float(one[measure].mean()) for one in measured.values()] for measure in ("matching", "dead")}
+    matching, dead = ([float(one[name].mean()) for one in measured.values()] for name in ("matching", "dead"))
+    said = [
+        f"{kind} features, {name}: matching {a:.2f}, {b:.1f} dead"
+        for (kind, name), a, b in zip(measured, matching, dead, strict=True)
+    ]
+    title = "On which data? That decides between standard and JumpReLU"
     bar(
-        means["matching"],
+        matching,
         x=labels,
         labels={"x": "", "y": "matching with the true features"},
-        title="The order of standard and JumpReLU turns round with the data",
-        text=[f"{matching:.2f}<br>{dead:.0f} dead" for matching, dead in zip(*means.values(), strict=True)],
-        width=1000, height=430, yaxis_range=[0, 1.12],
-    )  # fmt: skip
+        title=title,
+        alt=f"{title}. {'; '.join(said)}.",
+        text=[f"{a:.2f}<br>{b:.0f} dead" for a, b in zip(matching, dead, strict=True)],
+        width=1060,
+        height=430,
+    ).update_xaxes(tickangle=0).update_yaxes(range=[0, 1.05])
 
 # %% [markdown] figure="live_comparison" role="see"
-# On independent features standard and JumpReLU agree to a hundredth. On Zipf's features JumpReLU is ahead by more than a
+# Each bar is a mean over 5 models; below its height, how many of the 100 latents are dead; the weight is that of the
+# auxiliary loss. On independent features standard and JumpReLU agree to a hundredth. On Zipf's features JumpReLU is ahead by more than a
 # tenth, on paired ones it is behind by a quarter: two features that are always on together cost a counting penalty
 # two latents, or one that stands for both.
 #
-# TopK without its auxiliary loss ends with several of its 100 latents dead. The papers give that loss the weight 1/32; here
+# TopK without its auxiliary loss (weight 0) ends with nearly ten of its 100 latents dead. The papers give that loss the weight 1/32; here
 # the error is a mean over $d_\text{in}$ and not a sum, and it takes a weight of 1.
 
 # %% tags=["claim"]
@@ -1578,7 +1595,7 @@ if MAIN:
         """Mean over the models."""
         return measured[kind, name][measure].mean()
 
-    topk, batch_topk = measured["independent", "TopK, 1"], measured["independent", "BatchTopK"]
+    topk, batch_topk = measured["independent", "TopK, weight 1"], measured["independent", "BatchTopK"]
     utils.claim(
         32,
         "TopK and BatchTopK keep to their ration and do not shrink; the auxiliary loss revives dead latents",
@@ -1594,13 +1611,13 @@ if MAIN:
             utils.Measured("BatchTopK: gamma", batch_topk["gamma"].mean(), at_least=0.97, at_most=1.03),
             utils.Measured(
                 "dead latents of 100 without the auxiliary loss",
-                mean_of("independent", "TopK, no auxiliary loss", "dead"),
+                mean_of("independent", "TopK, weight 0", "dead"),
                 at_least=3,
             ),
             utils.Measured("dead latents of 100 at weight 1", topk["dead"].mean(), at_most=2.5),
             utils.Measured(
                 "dead at 1/32 less dead at 1",
-                mean_of("independent", "TopK, 1/32", "dead") - topk["dead"].mean(),
+                mean_of("independent", "TopK, weight 1/32", "dead") - topk["dead"].mean(),
                 at_least=0.0,
             ),
         ],
@@ -1632,7 +1649,7 @@ if MAIN:
             ),
             utils.Measured(
                 "independent, k = 2: TopK ahead of Matryoshka by",
-                lead("independent", "TopK, 1", "Matryoshka"),
+                lead("independent", "TopK, weight 1", "Matryoshka"),
                 at_least=0.03,
             ),
             utils.Measured(
