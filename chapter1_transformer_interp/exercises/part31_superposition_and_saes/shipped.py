@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 
 DATA = Path(__file__).resolve().parent / "data"
+VARIANTS_SWEEP = DATA / "variants_sweep.json"
+MEASURED = ("L0", "explained", "matching", "dead", "gamma")  # of every autoencoder in it
 
 
 def double_descent_sweep() -> tuple[pd.DataFrame, list[dict[str, Any]]]:
@@ -23,4 +25,23 @@ def double_descent_sweep() -> tuple[pd.DataFrame, list[dict[str, Any]]]:
         for instance in range(run["setting"]["n_inst"]):
             numbers = {name: values[instance] for name, values in measured.items()}
             lines.append({**run["setting"], "instance": instance, **numbers})
+    return pd.DataFrame(lines), content["made_by"]
+
+
+def variants_sweep() -> tuple[pd.DataFrame, dict[str, Any]]:
+    """What `experiments.variants` wrote.
+
+    Returns:
+        One line for each instance: `role` ("pick" or "report": models on which settings were compared, and others for
+        which results are reported), `data`, `variant`, `value` (of its sparsity setting), `instance`, and what was
+        measured (see `solutions.measure_variant`); and who made it.
+    """
+    content = json.loads(VARIANTS_SWEEP.read_text(encoding="utf-8"))
+    lines = [
+        {**{name: run[name] for name in ("role", "data", "variant", "value")}, "instance": instance, **measured}
+        for run in content["runs"]
+        for instance, measured in enumerate(
+            dict(zip(MEASURED, numbers, strict=True)) for numbers in zip(*(run[name] for name in MEASURED), strict=True)
+        )
+    ]
     return pd.DataFrame(lines), content["made_by"]

@@ -26,8 +26,7 @@ from .figures.sizes import plot_projections, plot_true_against_found
 from .figures.straight_through import plot_straight_through
 from .runtime import device, seed
 from .sae_metrics import Detectors, detectors, explained_variance, live_latents, mean_l0, relative_shrinkage
-from .shipped import double_descent_sweep
-from .shipped_variants import variants_sweep
+from .shipped import double_descent_sweep, variants_sweep
 from .training.full_batch import optimize_full_batch
 from .training.optimize import optimize
 from .training.sae import Resampling, optimize_sae

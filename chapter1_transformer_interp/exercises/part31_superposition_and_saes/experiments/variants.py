@@ -4,7 +4,7 @@ python -m part31_superposition_and_saes.experiments.variants
 python -m part31_superposition_and_saes.experiments.variants --models 10 --steps 3000
 
 Two sets of models: settings are compared on the first ("pick") and reported on the second ("report"). The result goes
-to the file that the notebook reads (`shipped_variants.py`). About 20 minutes of one thread.
+to the file that the notebook reads (`shipped.py`). About 20 minutes of one thread.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from typing import Any
 import torch as t
 
 from .. import solutions, utils
-from ..shipped_variants import PATH
+from ..shipped import VARIANTS_SWEEP
 
 SEEDS = {"pick": 1_000, "report": 2_000}
 
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         "cpu_seconds": round(time.process_time() - started),
     }
     rows = ",\n".join(json.dumps(line) for line in lines)
-    PATH.write_text(f'{{"made_by": {json.dumps(made_by)},\n"runs": [\n{rows}\n]}}\n', encoding="utf-8")
+    VARIANTS_SWEEP.write_text(f'{{"made_by": {json.dumps(made_by)},\n"runs": [\n{rows}\n]}}\n', encoding="utf-8")
     return 0
 
 
