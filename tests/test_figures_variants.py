@@ -39,7 +39,10 @@ def test_dots_are_features_that_are_on_alone_or_with_others() -> None:
     line = by_name["fitted line"]
     assert (line.y[1] - line.y[0]) / (line.x[1] - line.x[0]) == pytest.approx(0.8) and line.y[0] == -0.1
     assert "γ = 0.90; fit: 0.80 × size − 0.10" in fig.layout.meta["alt"]
-    assert len(plot_true_against_found({"a": (rand(9_999, 1), rand(9_999, 1), 1.0, 1.0, 0.0)}, "T").data[1].x) == MOST_POINTS
+    assert (
+        len(plot_true_against_found({"a": (rand(9_999, 1), rand(9_999, 1), 1.0, 1.0, 0.0)}, "T").data[1].x)
+        == MOST_POINTS
+    )
     with pytest.raises(ValueError, match="empty"):
         plot_true_against_found({}, "Title")
 

@@ -20,6 +20,8 @@ from part31_superposition_and_saes.solutions import (
     ToySAEConfig,
 )
 
+from tests.needs_device import NeedsDevice
+
 ALL: dict[str, tuple[type[ToySAE], dict[str, Any]]] = {
     "standard": (ToySAE, {}),
     "gated": (GatedToySAE, {}),
@@ -65,6 +67,17 @@ def test_training_lowers_the_error_and_moves_every_parameter(name: str) -> None:
     assert sae(h)[0]["L_reconstruction"].mean() < 0.8 * error
     for n, start in before.items():
         assert (getattr(sae, n) - start).abs().max() > 1e-3, n
+
+
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("method", ["simple", "advanced"])
+def test_everything_is_made_where_the_model_is(name: str, method: Any) -> None:
+    source = generator()
+    with NeedsDevice():
+        sae = make(name)
+        sae.optimize(64, 8, 4, resample_method=method, resample_freq=4, resample_window=4, generator=source)
+        solutions.measure_variant(sae.eval(), 200, source)
+        solutions.latents_and_features(sae, 200, source)
 
 
 @pytest.mark.parametrize("name", ["gated", "jumprelu"])
@@ -189,6 +202,15 @@ def hierarchical(n_inst: int = 2, **fields: Any) -> HierarchicalToyModel:
     probability = t.tensor([0.3, 0.2] + [0.1] * 3 + [0.05] * 3 + [0.4])
     cfg = ToyModelConfig(n_inst, 9, 3)
     return HierarchicalToyModel(cfg, probability, device="cpu", **{"n_parents": 2, "n_children": 3} | fields)
+
+
+def test_families_train_where_they_are() -> None:
+    model = hierarchical()
+    source = generator()
+    with NeedsDevice():
+        model.generate_batch(20, generator=source)
+        report = utils.optimize(model, 64, 20, 5, 1e-2, solutions.constant_lr, source)
+    assert report.path == "fused"  # its gradients are known; its batches are its own
 
 
 def test_children_come_only_with_their_parent_and_never_together() -> None:

@@ -212,7 +212,7 @@ def _check_choice(
     trial: Trial,
     choose: Any,
     reference: Any,
-    cases: tuple[tuple[str, tuple[int, ...], float, tuple[str, str] | None], ...],
+    cases: tuple[tuple[str, tuple[int, ...], float | int, tuple[str, str] | None], ...],
     batch: bool,
 ) -> None:
     name = reference.__name__

@@ -171,7 +171,7 @@ class Paired:
     def line(self) -> tuple[float, float]:
         """Slope and intercept of `found` over `true`, by least squares over all rows with a feature on alone."""
         alone = (self.true > 0) & ((self.true > 0).sum(dim=-1, keepdim=True) == 1)
-        x, y = self.true[alone].double().cpu(), self.found[alone].double().cpu()
+        x, y = self.true[alone].cpu().double(), self.found[alone].cpu().double()
         slope = ((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()
         return slope.item(), (y.mean() - slope * x.mean()).item()
 
