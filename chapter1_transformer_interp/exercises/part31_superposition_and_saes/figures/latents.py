@@ -113,7 +113,7 @@ def plot_reconstructions_in_2d(
     names = panel_titles(subplot_titles, len(states))
     rows, columns = panel_grid(len(states), n_rows)
     fig, side = square_panels(names, rows, columns)
-    limit = 1.15 * max(np.linalg.norm(one, axis=-1).max(initial=0) for one in (states, answers, plane.T))
+    limit = 1.3 * max(np.linalg.norm(one, axis=-1).max(initial=0) for one in (states, answers, plane.T))
     errors = []
     for i, (one, other) in enumerate(zip(states, answers, strict=True)):
         place = dict(row=i // columns + 1, col=i % columns + 1)
@@ -145,6 +145,7 @@ def frac_active_line_plot(
     title: str | None = None,
     avg_window: int | None = None,
     y_max: float | None = None,
+    subplot_titles: Sequence[str] | None = None,
 ) -> go.Figure:
     """How often each latent fires as training goes on: a panel an instance, a line a latent.
 
@@ -155,6 +156,7 @@ def frac_active_line_plot(
         title: says what to see.
         avg_window: entries that a running mean takes together; none if None.
         y_max: upper end of the axes; chosen if None.
+        subplot_titles: one an instance.
     Raises:
         ValueError: if `frac_active` is not `[timesteps inst d_sae]` or the window does not fit.
     """
@@ -172,9 +174,8 @@ def frac_active_line_plot(
         steps = steps[avg_window - 1 :]
     n_inst, d_sae = values.shape[1:]
     rows, columns = panel_grid(n_inst)
-    fig = panels(
-        rows, columns, panel_titles(None, n_inst), shared_xaxes=True, shared_yaxes=True, vertical_spacing=0.17 / rows
-    )
+    titles = panel_titles(subplot_titles, n_inst)
+    fig = panels(rows, columns, titles, shared_xaxes=True, shared_yaxes=True, vertical_spacing=0.17 / rows)
     top = y_max or 1.08 * max(float(values.max()), feature_probability)
     colors = depth_colors(np.linspace(0, 1, d_sae))
     for i in range(n_inst):
@@ -193,6 +194,7 @@ def frac_active_line_plot(
     fig.update_layout(width=800, height=130 + 170 * rows)
     shown = title or "How often each latent fires in training"
     silent = int((values[-1] == 0).sum())
+    names = "; ".join(f"{name or 'all'}: {int((one == 0).sum())}" for name, one in zip(titles, values[-1], strict=True))
     alt = f"{shown}. Dotted line: the feature probability, {feature_probability:g}."
-    alt += f" At the end {silent} of {n_inst * d_sae} latents are silent."
+    alt += f" At the end {silent} of {n_inst * d_sae} latents are silent ({names})."
     return finish(fig, shown, alt)

@@ -43,7 +43,8 @@ class DataLog:
     def _thinning(self, steps: int, log_freq: int) -> int:
         """One in so many entries is kept; a warning says so where it is not every one."""
         bytes_an_entry = self.hidden.numel() * self.hidden.element_size()
-        bytes_an_entry += sum(p.numel() * p.element_size() for p in self._parameters().values())
+        parameters = [*self._parameters().values(), self.model.W_dec_normalized]
+        bytes_an_entry += sum(p.numel() * p.element_size() for p in parameters)
         count = -(-steps // log_freq) + 1
         thinning = -(-count * bytes_an_entry // MOST_BYTES)
         if thinning > 1:
