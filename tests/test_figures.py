@@ -36,6 +36,15 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
     "plot_learning_dynamics": lambda: utils.plot_learning_dynamics(
         t.arange(0, 900, 10), t.logspace(-2, -3, 90), t.linspace(0.4, 0.5, 450).reshape(90, 5)
     ),
+    "plot_hidden_vectors": lambda: utils.plot_hidden_vectors(
+        [weights(2, 50)] * 2, [weights(3, 2), weights(9, 2)], [3, 9], "Few data points lie apart, many do not"
+    ),
+    "plot_dimensionality_by_size": lambda: utils.plot_dimensionality_by_size(
+        [3, 9], [weights(2, 3).abs(), weights(2, 9).abs()], [weights(2, 50).abs()] * 2, "Who shares the plane, by size"
+    ),
+    "plot_loss_by_size": lambda: utils.plot_loss_by_size(
+        [10, 100], {"test": weights(3, 2).abs()}, "The test loss rises to a peak between two regimes, and falls again"
+    ),
     "plot_polytope_3d": lambda: utils.plot_polytope_3d(weights(3, 6)),
     "plot_relu_in_two_bases": utils.plot_relu_in_two_bases,
     "plot_polysemanticity_and_superposition": utils.plot_polysemanticity_and_superposition,
@@ -75,7 +84,10 @@ def test_it_stays_small(fig):
 def test_every_axis_that_shows_numbers_has_a_name_somewhere(fig):
     """On the axis itself, or once for all panels beside them."""
     layout = json.loads(fig.to_json())["layout"]
-    beside = any("hidden dimension" in note.get("text", "") for note in layout.get("annotations", []))
+    beside = any(
+        ("hidden dimension" in note.get("text", "") or "the hidden plane" in note.get("text", ""))
+        for note in layout.get("annotations", [])
+    )
     named = [axis.get("title", {}).get("text") for key, axis in layout.items() if key[1:].startswith("axis")]
     solid = "scene" in layout  # its axes are left out: only the angles mean something
     assert solid or beside or sum(map(bool, named)) >= 2

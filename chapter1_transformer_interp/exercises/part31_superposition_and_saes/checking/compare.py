@@ -3,6 +3,8 @@
 Every function here returns quietly or raises `Failure` with what is wrong. Values are compared on the CPU in float64.
 """
 
+import math
+import numbers
 import types
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -56,6 +58,29 @@ def plain(tensor: Tensor) -> Tensor:
         return tensor
     with t._C.DisableTorchFunctionSubclass():
         return tensor.as_subclass(Tensor)
+
+
+def check_number(got: Any, what: str, advice: str, not_finite: str) -> float:
+    """One finite number: of Python, of NumPy, or a tensor with one entry.
+
+    Args:
+        got: what the learner's code returned.
+        what: subject of the messages.
+        advice: what to do about an answer of another type.
+        not_finite: what to do about NaN or infinity.
+    """
+    if is_tensor(got) and plain(got).numel() == 1 and not plain(got).is_meta and not plain(got).is_complex():
+        got = plain(got).detach().to_dense().reshape(()).item()
+    kind = type(got)
+    if not issubclass(kind, numbers.Real) or issubclass(kind, bool):
+        if got is None:
+            raise Failure("type", f"{what} is None, expected a number.", "Is the return statement missing?")
+        raise Failure("type", f"{what} is of type {kind.__name__}, expected a number.", advice)
+    number = float(got)
+    if not math.isfinite(number):
+        name = "nan" if math.isnan(number) else "inf"
+        raise Failure(name, f"{what} is {name}, expected a finite number.", not_finite)
+    return number
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:

@@ -15,18 +15,20 @@ from .models import FEATS
 
 Groups = Callable[..., Any]
 NOT_GROUPED = -1
-PENTAGON, DIGON, SINGLE = solutions.ideal_polytope("pentagon"), t.tensor([[1.0, -1.0]]), t.eye(1)
+CPU = t.device("cpu")  # arrangements are made there, and moved
+PENTAGON, DIGON = solutions.ideal_polytope("pentagon"), solutions.ideal_polytope("digon")
+SINGLE = t.eye(1, device=CPU)
 
 
 def chain(n_features: int) -> Tensor:
     """Unit vectors of which each overlaps with the next one only, `[n_features n_features]`."""
-    steps = t.eye(n_features) + t.diag(t.ones(n_features - 1), 1)
+    steps = t.eye(n_features, device=CPU) + t.diag(t.ones(n_features - 1, device=CPU), 1)
     return steps / steps.norm(dim=0)
 
 
 def pair(cosine: float) -> Tensor:
     """Two unit vectors in the plane."""
-    return t.tensor([[1.0, cosine], [0.0, math.sqrt(1 - cosine**2)]])
+    return t.tensor([[1.0, cosine], [0.0, math.sqrt(1 - cosine**2)]], device=CPU)
 
 
 # Over 0.2 by their directions, not by their products where both are short; under it the other way about.
@@ -45,9 +47,9 @@ def arrangement(trial: Trial, blocks: Sequence[Tensor]) -> Tensor:
     d_hidden, n_features = W.shape
     lengths = trial.uniform(n_features, low=0.6, high=1.6).cpu()
     if len(blocks) == len(BLOCKS):
-        lengths[-4:] = t.tensor([1.5, 1.5, 0.6, 0.6])
+        lengths[-4:] = t.tensor([1.5, 1.5, 0.6, 0.6], device=CPU)
     W = W * lengths + 0.003 * trial.normal(d_hidden, n_features).cpu()
-    short = t.zeros(d_hidden, 2)
+    short = t.zeros(d_hidden, 2, device=CPU)
     short[:2, 0] = 0.2
     short[-1, 1] = 0.3
     W = t.cat([W, short], dim=1)

@@ -84,7 +84,7 @@ def _wrong_lengths(batch: np.ndarray, norms: np.ndarray) -> list[tuple[str, str,
     divide = "Divide each row of each instance by its norm over the features."
     back = batch[filled] / norms[filled][:, None] ** 2  # undoes a division by the squared norm
 
-    def ones(lengths: np.ndarray) -> bool:
+    def ones(lengths: np.ndarray | np.floating) -> bool:
         return bool(np.allclose(lengths, 1, atol=OFF))
 
     def uniform(values: np.ndarray) -> bool:

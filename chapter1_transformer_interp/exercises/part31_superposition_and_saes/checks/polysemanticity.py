@@ -238,13 +238,13 @@ def _explain_interference(W: Tensor, turned: Tensor, suffered: Tensor) -> Failur
     detail = f"feature {feat} of instance {inst} suffers {number(suffered.max())}, expected 0"
     # If features were mixed, W^-1 turned is orthogonal; if neurons were, turned W^-1 would be.
     by_features = t.linalg.pinv(W.cpu()) @ turned.cpu()
-    unit = t.eye(W.shape[2])
+    unit = t.eye(W.shape[2], device="cpu")
     if ((by_features.mT @ by_features - unit).abs() < EXACT).all():
         advice = "You mix features: W @ R. Mix neurons, the rows of W: R @ W."
         return Failure("features-mixed", "features interfere with each other now.", advice, detail)
     by_neurons = turned.cpu() @ t.linalg.pinv(W.cpu())
     gram = by_neurons.mT @ by_neurons
-    worst = (gram - t.eye(W.shape[1])).abs().max() if W.shape[1] == W.shape[2] else None
+    worst = (gram - t.eye(W.shape[1], device="cpu")).abs().max() if W.shape[1] == W.shape[2] else None
     size = f" (R^T R differs from 1 by up to {number(worst)})" if worst is not None else ""
     advice = f"The matrix that you multiply by is not orthogonal{size}. The Q of t.linalg.qr(...) is."
     return Failure("not-orthogonal", "features interfere with each other now.", advice, detail)

@@ -1,7 +1,6 @@
 """Tests of section 3: ideal polytopes, and the dimensionality that a learner predicts for them."""
 
 import math
-import numbers
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -10,7 +9,7 @@ import torch as t
 from torch import Tensor
 
 from .. import solutions
-from ..checking.compare import check_tensor, is_tensor, number, plain
+from ..checking.compare import check_number, check_tensor, is_tensor, number, plain
 from ..checking.outcome import Failure
 from ..checking.runner import Trial, learner_test
 
@@ -107,17 +106,9 @@ def test_predicted_dimensionality(trial: Trial, predict: Callable[[str], Any]) -
 
 def _as_number(value: Any, name: str) -> float:
     """A prediction as a number: of Python, of NumPy, or a tensor without axes."""
-    if is_tensor(value) and plain(value).numel() == 1 and not plain(value).is_meta and not plain(value).is_complex():
-        value = plain(value).detach().to_dense().reshape(()).item()
-    if not issubclass(type(value), numbers.Real) or issubclass(type(value), bool):
-        headline = f"the prediction for the {name} is of type {type(value).__name__}, expected a number."
-        raise Failure("type", headline, "Return the fraction itself, such as 1 / 4.")
-    found = float(value)
-    if not math.isfinite(found):
-        kind = "nan" if math.isnan(found) else "inf"
-        advice = "Cosines of both signs cancel if they are not squared: the sum below the line is then 0."
-        raise Failure(kind, f"the prediction for the {name} is {found}, expected a finite number.", advice)
-    return found
+    advice = "Return the fraction itself, such as 1 / 4."
+    cancel = "Cosines of both signs cancel if they are not squared: the sum below the line is then 0."
+    return check_number(value, f"the prediction for the {name}", advice, cancel)
 
 
 def _explain_prediction(answers: dict[str, float], wrong: list[str]) -> Failure:
@@ -212,13 +203,13 @@ def _explain_angles(name: str, W: Tensor, cosines: Tensor, wanted: Tensor) -> Fa
     listed = ", ".join(number(value) for value in sorted({round(one, 4) for one in wanted[0, :-1].tolist()}))
     expected = f"expected cosines between a corner and the others: {listed}"
     unit_distance = (W[:, :, None] - W[:, None, :]).norm(dim=0)
-    if n_corners > 1 and (unit_distance + t.eye(n_corners)).min() < 1e-3:
+    if n_corners > 1 and (unit_distance + t.eye(n_corners, device=W.device)).min() < 1e-3:
         return Failure(
             "repeated", f"two corners of the {name} are the same.", "Are the angles equally spaced?", expected
         )
     if name == "square antiprism":
         heights = _level(W)
-        cube = t.tensor([-1.0, -1 / 3, -1 / 3, -1 / 3, 1 / 3, 1 / 3, 1 / 3, 1.0], dtype=W.dtype)
+        cube = t.tensor([-1.0, -1 / 3, -1 / 3, -1 / 3, 1 / 3, 1 / 3, 1 / 3, 1.0], dtype=W.dtype, device=W.device)
         if (cosines - cube).abs().max() < CLOSE:
             return Failure("cube", "that is a cube.", "Turn one of the two squares by 45° against the other.", expected)
         if heights is not None and abs(heights - 1 / 9) < CLOSE:

@@ -2,37 +2,25 @@
 
 import math
 from collections.abc import Callable
-from numbers import Real
 from typing import Any
 
 import torch as t
-from torch import Tensor
 
 from .. import solutions
-from ..checking.compare import Mistake, compare_values
+from ..checking.compare import Mistake, check_number, compare_values
 from ..checking.outcome import Failure
 from ..checking.runner import Trial, learner_test
 
 Schedule = Callable[..., Any]
 # Of a formula for (step, steps): diagnosis, lines of the message, what it gives.
-Wrong = tuple[str, str, Callable[..., float]]
+Wrong = tuple[str, str, Callable[..., float | int]]
 THIS = "these are the values that you get"
 
 
 def _number(trial: Trial, call: str, function: Schedule, arguments: dict[str, int]) -> float:
     """What a learner's schedule gives, as a float."""
     value = trial.call(call, lambda: function(**arguments))
-    if issubclass(type(value), Tensor) and value.numel() == 1 and not value.is_complex() and not value.is_meta:
-        value = value.item()
-    if not issubclass(type(value), Real):
-        kind = "None" if value is None else f"of type {type(value).__name__}"
-        advice = "Is the return statement missing?" if value is None else "Return one number."
-        raise Failure("type", f"{call} is {kind}, expected a number.", advice)
-    number = float(value)
-    if not math.isfinite(number):
-        kind = "nan" if math.isnan(number) else "inf"
-        raise Failure(kind, f"{call} is {number}.", "Look for a division by zero.")
-    return number
+    return check_number(value, call, "Return one number.", "Look for a division by zero.")
 
 
 def _check_schedule(
@@ -45,13 +33,14 @@ def _check_schedule(
     off = [k for k in range(len(calls)) if abs(got[k] - expected[k]) > 1e-6]
     if not off:
         return
-    values = t.tensor(got, dtype=t.float64)
+    values = t.tensor(got, dtype=t.float64, device="cpu")
     mistakes = [
-        Mistake(key, text, t.tensor([rule(**call) for call in calls], dtype=t.float64)) for key, text, rule in wrong
+        Mistake(key, text, t.tensor([rule(**call) for call in calls], dtype=t.float64, device="cpu"))
+        for key, text, rule in wrong
     ]
     example = f"{texts[off[0]]}: expected {expected[off[0]]:.4g}, got {got[off[0]]:.4g}"
     try:
-        compare_values(values, t.tensor(expected, dtype=t.float64), "call", mistakes=lambda: mistakes)
+        compare_values(values, t.tensor(expected, dtype=t.float64, device="cpu"), "call", mistakes=lambda: mistakes)
     except Failure as failure:
         if failure.diagnosis == "values":
             raise Failure("values", f"{len(off)} of {len(calls)} values are wrong.", example) from None
@@ -95,18 +84,18 @@ def test_linear_warmup_lr(trial: Trial, schedule: Schedule) -> str:
     return "values before, at and after the end of 3 warm-ups"
 
 
-def _cosine(step: float, steps: float) -> float:
+def _cosine(step: float | int, steps: float | int) -> float:
     return math.cos(math.pi / 2 * step / max(1, steps - 1))
 
 
 def _anthropic(
-    after: Callable[[int, int, int], float], before: Callable[[int, int], float] = lambda s, w: s / w
+    after: Callable[[int, int, int], float | int], before: Callable[[int, int], float | int] = lambda s, w: s / w
 ) -> Schedule:
     """A schedule with its two parts."""
     return lambda step, steps, warmup=2500: before(step, warmup) if step < warmup else after(step, steps, warmup)
 
 
-def _late(step: int, steps: int, warmup: int) -> float:
+def _late(step: int, steps: int, warmup: int) -> float | int:
     return step / warmup if step <= warmup else _cosine(step - warmup - 1, steps - warmup)
 
 

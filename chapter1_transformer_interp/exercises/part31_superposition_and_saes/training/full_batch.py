@@ -168,7 +168,7 @@ class ClosedFormStepper:
             t.set_num_threads(1)  # what is left to torch is small; `threads_for` puts the number back
         else:
             self.gradient = TiledGradient(*what)
-        self.losses = t.tensor(math.nan)
+        self.losses = t.tensor(math.nan, device="cpu")
 
     def compute_gradients(self) -> None:
         self.losses = self.gradient.compute()
@@ -188,7 +188,7 @@ class AutogradFullBatchStepper:
         self.model: Any = model
         self.batch = batch
         self.optimizer = torch_adam(model.parameters(), weight_decay)
-        self._loss = t.tensor(math.nan)
+        self._loss = t.tensor(math.nan, device="cpu")
 
     def compute_gradients(self) -> None:
         loss = self.model.calculate_loss(self.model(self.batch), self.batch)
