@@ -198,10 +198,10 @@ def test_rations_that_do_not_fit_are_refused(name: str, fields: dict[str, Any], 
 # ---- data
 
 
-def hierarchical(n_inst: int = 2, **fields: Any) -> HierarchicalToyModel:
+def hierarchical(n_inst: int = 2) -> HierarchicalToyModel:
     probability = t.tensor([0.3, 0.2] + [0.1] * 3 + [0.05] * 3 + [0.4])
     cfg = ToyModelConfig(n_inst, 9, 3)
-    return HierarchicalToyModel(cfg, probability, device="cpu", **{"n_parents": 2, "n_children": 3} | fields)
+    return HierarchicalToyModel(cfg, probability, device="cpu", n_parents=2, n_children=3)
 
 
 def test_families_train_where_they_are() -> None:
@@ -226,17 +226,17 @@ def test_children_come_only_with_their_parent_and_never_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("probability", "fields", "message"),
+    ("probability", "n_children", "message"),
     [
-        ([0.3, 0.2] + [0.1] * 7, {"n_children": 4}, "do not fit into 9 features"),
-        ([0.3, 0.2] + [0.1, 0.1, 0.05] + [0.05] * 4, {}, "differs between children"),
-        ([0.3, 0.2] + [0.11] * 3 + [0.05] * 4, {}, "more often than the parent"),
+        ([0.3, 0.2] + [0.1] * 7, 4, "do not fit into 9 features"),
+        ([0.3, 0.2] + [0.1, 0.1, 0.05] + [0.05] * 4, 3, "differs between children"),
+        ([0.3, 0.2] + [0.11] * 3 + [0.05] * 4, 3, "more often than the parent"),
     ],
 )
-def test_impossible_families_are_refused(probability: list[float], fields: dict[str, int], message: str) -> None:
+def test_impossible_families_are_refused(probability: list[float], n_children: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         HierarchicalToyModel(
-            ToyModelConfig(1, 9, 3), t.tensor(probability), device="cpu", **{"n_parents": 2, "n_children": 3} | fields
+            ToyModelConfig(1, 9, 3), t.tensor(probability), device="cpu", n_parents=2, n_children=n_children
         )
 
 
@@ -269,7 +269,7 @@ def perfect(name: str = "standard") -> Any:
     with t.no_grad():
         order = t.eye(4)[[2, 0, 3, 1]]
         sae.W_enc.copy_(t.cat([0.9 * order, -order[:1]]).T)
-        sae._W_dec.copy_(t.cat([order, order[:1]]))
+        sae.W_dec.copy_(t.cat([order, order[:1]]))
     return sae
 
 
@@ -285,7 +285,7 @@ def test_a_perfect_autoencoder_that_shrinks_by_a_tenth() -> None:
 def test_features_that_the_model_left_out_do_not_count() -> None:
     sae = perfect()
     sae.model.W.data[:, :, 3] *= 0.1
-    sae._W_dec.data[:, 3] = t.tensor([1.0, 0, 0, 0])  # feature 1's latent answers wrongly
+    sae.W_dec.data[:, 3] = t.tensor([1.0, 0, 0, 0])  # feature 1's latent answers wrongly
     assert solutions.measure_variant(sae, generator=generator())["matching"].tolist() == pytest.approx([2 / 3] * 2)
 
 
