@@ -141,14 +141,18 @@ async def _watch(browser_path: str, url: str, root: str) -> dict[str, Any]:
             "const c = root.getElementById('view'); return [Number(root.getElementById('slider').value), "
             "root.getElementById('where').textContent, root.getElementById('play').textContent, c.toDataURL()]"
         )
-        for _ in range(100):
-            ready = await run("return root && root.getElementById('where') && root.getElementById('where').textContent")
-            if ready:
-                break
-            await asyncio.sleep(0.1)
+
+        async def until(condition: str) -> None:
+            """Wait for it, 20 seconds at most: how fast the machine is does not matter."""
+            for _ in range(200):
+                if await run(f"return Boolean(root && root.getElementById('where') && ({condition}))"):
+                    return
+                await asyncio.sleep(0.1)
+
+        await until("root.getElementById('where').textContent")
         seen = {"start": await run(state)}
         await run("root.getElementById('play').click()")
-        await asyncio.sleep(0.45)
+        await until("root.getElementById('slider').value > 0")
         seen["playing"] = await run(state)
         await run("root.getElementById('play').click()")
         seen["paused"] = await run(state)
@@ -158,7 +162,9 @@ async def _watch(browser_path: str, url: str, root: str) -> dict[str, Any]:
         await run(slide)
         seen["slid"] = await run(state)
         await run("root.getElementById('play').click()")
-        await asyncio.sleep(0.9)
+        await until(
+            "root.getElementById('slider').value == 11 && root.getElementById('play').textContent.includes('play')"
+        )
         seen["end"] = await run(state)
         seen["problems"] = problems
         return seen
@@ -167,7 +173,7 @@ async def _watch(browser_path: str, url: str, root: str) -> dict[str, Any]:
 @pytest.mark.parametrize("where", ["disk", "notebook"])
 def test_it_plays_and_the_slider_moves_it(browser: str, where: str, tmp_path: Path) -> None:  # noqa: F811
     path = tmp_path / "animation.html"
-    made = animate_features_in_2d(make_log(), ROWS, color_resampled_latents=True, fps=10, filename=path)
+    made = animate_features_in_2d(make_log(), ROWS, color_resampled_latents=True, fps=3, filename=path)
     root = "document"
     if where == "notebook":
         path.write_text(f"<!doctype html><meta charset=utf-8><body>{made._repr_html_()}</body>", encoding="utf-8")

@@ -946,7 +946,7 @@ if MAIN:
         log_freq=25,
         avg_window=3,
         y_max=0.12,
-        title="Resampled, latents settle at the rate of one feature (dotted); left alone, some stay silent",
+        title="Resampled, latents settle at the rate of one feature, the dotted line",
         subplot_titles=[f"{name}, {i}" for name in ("no resampling", "simple") for i in range(3)],
     )
 
@@ -1126,7 +1126,7 @@ if MAIN:
         )
         sae = ToySAE(cfg, model, generator=generator)
         sae.optimize(batch_size=512, steps=1_000, log_freq=500, lr=lr, lr_scale=short_warmup_lr, generator=generator)
-        return examine(sae)
+        return examine(sae, batch_size=8_000)
 
     sizes = {
         "5 in 2": [sweep(pentagon, c, lr=0.1, init_scale=0.1) for c in coefficients],
