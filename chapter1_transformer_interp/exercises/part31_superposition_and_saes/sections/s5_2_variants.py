@@ -198,7 +198,7 @@ def latents_and_features(sae: ToySAE, batch_size: int, generator: t.Generator | 
     return Paired(x * sae.model.W.norm(dim=1), found, reading, gamma, latents, cosines)
 
 
-# %% figure="shrinkage_standard"
+# %%
 if MAIN:
     n_copies = 8  # autoencoders of each kind
     generator = t.Generator(device).manual_seed(utils.seed)
@@ -206,6 +206,10 @@ if MAIN:
         ToyModelConfig(n_inst=n_copies, n_features=5, d_hidden=2), feature_probability=0.025, generator=generator
     )
     five.optimize(batch_size=1024, steps=2_000, lr=3e-2, lr_scale=warmup_linear_lr, generator=generator)
+
+# %% figure="shrinkage_standard"
+if MAIN:
+    generator = t.Generator(device).manual_seed(utils.seed)
 
     def train_five(kind: type[ToySAE], lr: float = 0.1, **choices: Any) -> ToySAE:
         """8 autoencoders of a kind on the five features; simple resampling, and a decoder started as the encoder."""
