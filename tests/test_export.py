@@ -10,6 +10,8 @@ import pytest
 import torch as t
 from part31_superposition_and_saes import solutions, utils
 
+from tests.bank import answers
+
 CLASSES: dict[str, tuple[Any, dict[str, Any]]] = {
     "standard": (solutions.ToySAE, {}),
     "tied": (solutions.ToySAE, {"tied_weights": True}),
@@ -79,6 +81,16 @@ def test_saelens_answers_the_same(name: str, tmp_path: Path) -> None:
         assert (found - acts[:, inst]).abs().max() <= 1e-6
         assert (acts[:, inst] > 0).any()
         assert (theirs.decode(found) - reconstructed[:, inst]).abs().max() <= 1e-6
+
+
+def test_a_class_of_ones_own_is_told_by_what_it_has(tmp_path: Path) -> None:
+    for entry in answers():
+        if entry.name in ("GatedFromScratch", "JumpReLUFromScratch"):
+            toy = solutions.ToyModel(solutions.ToyModelConfig(2, 10, 4), 0.3, device="cpu")
+            sae = entry.answer(solutions.ToySAEConfig(2, 4, 12), toy)
+            cfg, tensors = read(utils.to_saelens(sae, 0, tmp_path / entry.name))
+            assert cfg["architecture"] == {"gated_sae": "gated", "jumprelu_sae": "jumprelu"}[entry.exercise]
+            np.testing.assert_array_equal(tensors["W_dec"], sae.W_dec_normalized[0].detach().numpy())
 
 
 def test_refuses_what_cannot_be_written(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch as t
-from torch import Tensor, nn
+from torch import Tensor
 
 WEIGHTS, CONFIG = "sae_weights.safetensors", "cfg.json"
 
 
-def to_saelens(sae: nn.Module, inst: int, folder: str | Path) -> Path:
+def to_saelens(sae: Any, inst: int, folder: str | Path) -> Path:
     """Write one instance as a folder that `sae_lens.SAE.load_from_disk(folder)` loads, with the same encode and decode.
 
     A standard autoencoder becomes SAELens's "standard", a gated one "gated", JumpReLU and TopK what they are called
@@ -28,27 +28,28 @@ def to_saelens(sae: nn.Module, inst: int, folder: str | Path) -> Path:
         ValueError: if there is no such instance, or a BatchTopK autoencoder has seen no training batch.
         TypeError: if it is no autoencoder of section 5.
     """
-    from . import solutions  # knows the classes; it imports `utils`, which imports this
-
-    if not isinstance(sae, solutions.ToySAE):
-        raise TypeError(f"sae is a {type(sae).__name__}; it must be a ToySAE or one of its variants")
+    # A learner's own classes count as well, so it is told by what it has and not by what it is.
+    if missing := [name for name in ("cfg", "W_dec_normalized", "b_dec") if not hasattr(sae, name)]:
+        raise TypeError(
+            f"sae is a {type(sae).__name__} and has no {', '.join(missing)}; it must be a ToySAE or a variant"
+        )
     if not 0 <= inst < sae.cfg.n_inst:
         raise ValueError(f"inst={inst} must be from 0 to n_inst - 1 = {sae.cfg.n_inst - 1}")
-    architecture, tensors, fields = "standard", {"W_enc": sae.encoder, "W_dec": sae.W_dec_normalized}, {}
-    tensors["b_dec"] = sae.b_dec
-    if isinstance(sae, solutions.GatedToySAE):
+    architecture, fields = "standard", {}
+    tensors = {"W_dec": sae.W_dec_normalized, "b_dec": sae.b_dec}
+    if hasattr(sae, "r_mag"):
         architecture = "gated"
-        tensors |= {"b_gate": sae.b_gate, "r_mag": sae.r_mag, "b_mag": sae.b_mag}
+        tensors |= {"W_enc": sae.W_gate, "b_gate": sae.b_gate, "r_mag": sae.r_mag, "b_mag": sae.b_mag}
     else:
-        tensors["b_enc"] = sae.b_enc
-    if isinstance(sae, solutions.JumpReLUToySAE):
-        architecture, tensors["threshold"] = "jumprelu", sae.theta
-    elif isinstance(sae, solutions.BatchTopKToySAE):
+        tensors |= {"W_enc": sae.W_enc, "b_enc": sae.b_enc}
+    if hasattr(sae, "log_theta"):
+        architecture, tensors["threshold"] = "jumprelu", sae.log_theta.exp()
+    elif hasattr(sae, "threshold"):
         if sae.threshold[inst].isnan():
             raise ValueError(f"instance {inst} has no threshold yet: a BatchTopK autoencoder gets it in training")
         architecture, tensors["threshold"] = "jumprelu", sae.threshold[:, None].expand_as(sae.b_enc)
-    elif isinstance(sae, solutions.TopKToySAE):
-        architecture, fields = "topk", {"k": int(sae.cfg.k or 0), "rescale_acts_by_decoder_norm": False}
+    elif sae.cfg.k is not None:
+        architecture, fields = "topk", {"k": int(sae.cfg.k), "rescale_acts_by_decoder_norm": False}
     config = {
         "architecture": architecture,
         "d_in": sae.cfg.d_in,

@@ -26,6 +26,8 @@ from part31_superposition_and_saes.utils import device
 
 MAIN = __name__ == "__main__"
 if MAIN:
+    from pathlib import Path
+
     import pandas as pd
     from IPython.display import display
 
@@ -50,6 +52,7 @@ if MAIN:
 # %%
 if MAIN:
     import math
+    import tempfile
     from dataclasses import replace
     from functools import partial
 
@@ -1677,7 +1680,15 @@ if MAIN:
 # trained here loads there: `utils.to_saelens(sae, inst, folder)` writes one instance as a folder with weights and config, and
 # `sae_lens.SAE.load_from_disk(folder)` reads it, with the same `encode` and `decode` to a millionth. A BatchTopK
 # autoencoder becomes a JumpReLU one there, with the threshold that it uses after training.
-#
+
+# %%
+if MAIN:
+    with tempfile.TemporaryDirectory() as somewhere:
+        folder = utils.to_saelens(jumprelu, inst=0, folder=Path(somewhere) / "jumprelu")
+        for file in sorted(folder.iterdir()):
+            print(f"{file.name}: {file.stat().st_size:,} bytes")
+
+# %% [markdown]
 # ## What you have seen
 #
 # - An **L1 penalty shrinks** what it should keep. $\gamma$ measures it; the slope of a fitted line does not.
