@@ -14,4 +14,5 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "2_privileged_basis": ("s2_privileged_basis",),
     "3_feature_geometry": ("s3_feature_geometry",),
     "4_double_descent": ("s4_double_descent",),
+    "5_sparse_autoencoders": ("s5_1_sparse_autoencoders",),
 }

@@ -211,7 +211,8 @@ def takes_only_cfg(base: type) -> type:
 
 def an_object(of: type) -> Any:
     """A small object of a class of the course."""
-    return of(solutions.ToyModelConfig(1))
+    toy = solutions.ToyModel(solutions.ToyModelConfig(1))
+    return of(solutions.ToySAEConfig(1, 2, 5), toy) if issubclass(of, solutions.ToySAE) else of(toy.cfg)
 
 
 def add_results(test: LearnerTest) -> None:

@@ -31,6 +31,9 @@ from .checks.pairs import (
 )
 from .checks.polysemanticity import test_features_per_neuron, test_largest_share, test_rotate_neurons
 from .checks.polytopes import test_ideal_polytope, test_predicted_dimensionality
+from .checks.sae import test_sae_forward, test_sae_generate_batch, test_sae_init, test_sae_W_dec_normalized
+from .checks.sae_matching import test_match_latents
+from .checks.sae_resampling import test_resample_advanced, test_resample_simple
 from .checks.schedules import test_anthropic_lr, test_linear_warmup_lr
 from .checks.toy_models import test_calculate_loss, test_model
 
@@ -63,6 +66,13 @@ REGISTRY = registry(
     test_double_descent_dimensionality,
     test_full_batch_step,
     test_best_instance,
+    test_sae_init,
+    test_sae_W_dec_normalized,
+    test_sae_generate_batch,
+    test_sae_forward,
+    test_resample_simple,
+    test_resample_advanced,
+    test_match_latents,
 )
 
 __all__ = [
@@ -91,11 +101,18 @@ __all__ = [
     "test_ideal_polytope",
     "test_largest_share",
     "test_linear_warmup_lr",
+    "test_match_latents",
     "test_model",
     "test_neuron_computation_model",
     "test_neuron_model",
     "test_orthogonal_groups",
     "test_predicted_dimensionality",
+    "test_resample_advanced",
+    "test_resample_simple",
     "test_rotate_neurons",
+    "test_sae_forward",
+    "test_sae_generate_batch",
+    "test_sae_init",
+    "test_sae_W_dec_normalized",
     "TestFailed",
 ]

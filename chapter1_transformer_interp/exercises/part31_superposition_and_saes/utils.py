@@ -5,6 +5,7 @@ This file is a door: every name is at home in a room beside it.
 
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
+from .figures.animation import Animation, animate_features_in_2d
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
 from .figures.double_descent import plot_dimensionality_by_size, plot_hidden_vectors, plot_loss_by_size
 from .figures.dynamics import plot_learning_dynamics
@@ -18,22 +19,36 @@ from .figures.introduction import (
     plot_relu_in_two_bases,
     plot_sparsity_and_importance,
 )
+from .figures.latents import frac_active_line_plot, plot_latents_in_2d, plot_reconstructions_in_2d
 from .runtime import device, seed
+from .sae_metrics import Detectors, detectors, explained_variance, live_latents, mean_l0, relative_shrinkage
 from .shipped import double_descent_sweep
 from .training.full_batch import optimize_full_batch
 from .training.optimize import optimize
+from .training.sae import Resampling, optimize_sae
+from .training.sources import draw_batch
 from .unsolved import continue_past_unsolved
 
 __all__ = [
+    "animate_features_in_2d",
+    "Animation",
     "Claim",
     "claim",
     "ClaimFailed",
     "continue_past_unsolved",
+    "Detectors",
+    "detectors",
     "device",
     "double_descent_sweep",
+    "draw_batch",
+    "explained_variance",
+    "frac_active_line_plot",
+    "live_latents",
+    "mean_l0",
     "Measured",
     "optimize",
     "optimize_full_batch",
+    "optimize_sae",
     "per_feature",
     "PerFeature",
     "plot_batch_in_hidden_plane",
@@ -47,11 +62,15 @@ __all__ = [
     "plot_features_in_Nd",
     "plot_features_in_Nd_discrete",
     "plot_hidden_vectors",
+    "plot_latents_in_2d",
     "plot_learning_dynamics",
     "plot_loss_by_size",
     "plot_polysemanticity_and_superposition",
     "plot_polytope_3d",
+    "plot_reconstructions_in_2d",
     "plot_relu_in_two_bases",
     "plot_sparsity_and_importance",
+    "relative_shrinkage",
+    "Resampling",
     "seed",
 ]

@@ -30,6 +30,7 @@ class Trial:
     Attributes:
         device: where models and inputs live.
         exercise: name of the exercise.
+        class_name: of what the test is given, as in messages.
         ledger: counts the statistical comparisons of the whole test.
     """
 
@@ -37,7 +38,7 @@ class Trial:
         self.exercise = test.exercise
         self.device = device
         self._place = test.place
-        self._class_name = test.takes
+        self.class_name = test.takes
         self._box = box
         self._generator = t.Generator().manual_seed(seed)  # of the CPU: the same inputs on every device
         self._last_case: str | None = None
@@ -107,7 +108,7 @@ class Trial:
 
     def build(self, model_class: Callable[..., Any], cfg: Any, **arguments: Any) -> Any:
         """Make a model of a learner's class on the course's device."""
-        name = self._class_name
+        name = self.class_name
         model = self.call(f"{name}(cfg, ...)", model_class, cfg, device=self.device, **arguments)
         if not issubclass(type(model), nn.Module):
             raise Failure("not-a-module", f"{name} is not an nn.Module.", f"Write class {name}(nn.Module).")

@@ -52,7 +52,7 @@ def recognise(model: nn.Module, seed: int = 0) -> Recognition:
     try:
         architecture = recognise_gradients(model, seed)
         with all_random_states_kept(seed):
-            law, difference = _known_law(model, seed)
+            law, difference = known_law(model, seed)
     except Unknown as unknown:
         return Recognition(None, None, str(unknown))
     found = f"the model computes {architecture.formula}"
@@ -67,8 +67,7 @@ def recognise_gradients(model: nn.Module, seed: int = 0) -> Architecture:
     Raises:
         Unknown: if there is none, or if training this model is more than batches, gradients and parameters.
     """
-    known_parameters(model)
-    check_no_side_doors(model)
+    check_no_side_doors(model, known_parameters(model))
     with all_random_states_kept(seed):
         return _known_gradients(model, seed)
 
@@ -83,7 +82,12 @@ def per_feature_attribute(model: nn.Module, name: str) -> Tensor:
         raise Unknown(f"its {name} cannot be read as [inst feats]") from error
 
 
-def _twin(model: nn.Module) -> nn.Module:
+def twin(model: nn.Module) -> nn.Module:
+    """A copy to try out.
+
+    Raises:
+        Unknown: if it cannot be copied.
+    """
     try:
         return copy.deepcopy(model)
     except Exception as error:  # noqa: BLE001  a learner's attribute may refuse in any way
@@ -126,12 +130,12 @@ def _known_gradients(model: nn.Module, seed: int) -> Architecture:
     its device, knows no other.
     """
     try:
-        return _compare(_twin(model).double(), seed)
+        return _compare(twin(model).double(), seed)
     except Unknown:
         raise
     except Exception:  # noqa: BLE001  a learner's code may fail in any way
         try:
-            return _compare(_twin(model), seed)
+            return _compare(twin(model), seed)
         except Unknown:
             raise
         except Exception as error:  # noqa: BLE001
@@ -200,7 +204,7 @@ class _Batches:
     """Draws from a copy of a model, always the same numbers."""
 
     def __init__(self, model: nn.Module, seed: int):
-        self.twin: Any = _twin(model)
+        self.twin: Any = twin(model)
         self.seed = seed
         self.like = known_parameters(self.twin)["b_final"]
         self.source: dict[str, Any] = {}
@@ -241,8 +245,8 @@ class _Batches:
         return replace(law, probability=per_feature_attribute(self.twin, "feature_probability"))
 
 
-def _known_law(model: nn.Module, seed: int) -> tuple[DataLaw | None, str]:
-    """The law of the model's batches, or how they differ from the likeliest one."""
+def known_law(model: nn.Module, seed: int) -> tuple[DataLaw | None, str]:
+    """The law of the batches of a toy model that is not frozen, or how they differ from the likeliest one."""
     try:
         batches = _Batches(model, seed)
         rows = max(64, ENTRIES // batches.like.numel())

@@ -18,6 +18,12 @@ def accepts_generator(function: Any) -> bool:
     return any(p.name == "generator" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
+def draw_batch(model: Any, batch_size: int, generator: t.Generator | None = None) -> Any:
+    """`model.generate_batch(batch_size)`, from the generator if there is one and the method takes it."""
+    takes_it = generator is not None and accepts_generator(model.generate_batch)
+    return model.generate_batch(batch_size, generator=generator) if takes_it else model.generate_batch(batch_size)
+
+
 @contextmanager
 def global_state_from(generator: t.Generator | None) -> Iterator[None]:
     """Seed torch's global random state from `generator` for a while, and put it back afterwards.

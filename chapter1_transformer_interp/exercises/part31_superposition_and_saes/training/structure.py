@@ -1,6 +1,7 @@
 """What a model is made of, and what in it would be passed over by code that reads only parameters and batches."""
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,19 @@ def known_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     if not candidates(model):
         listed = ", ".join(f"{name} {list(p.shape)}" for name, p in parameters.items())
         raise Unknown(f"its parameters are not those of a model that the trainer knows: {listed or 'none'}")
-    tensors = list(parameters.values())
-    if {id(p) for p in model.parameters()} != {id(p) for p in tensors}:
+    if {id(p) for p in model.parameters()} != {id(p) for p in parameters.values()}:
         raise Unknown("its parameters() leaves some out")
+    check_ordinary(parameters)
+    return parameters
+
+
+def check_ordinary(parameters: Mapping[str, nn.Parameter]) -> None:
+    """Refuse parameters that are not ordinary, free, independent, and of one precision and device.
+
+    Raises:
+        Unknown: for the first that is not.
+    """
+    tensors = list(parameters.values())
     for name, p in parameters.items():
         if type(p) is not nn.Parameter or not p.is_leaf or p.layout is not t.strided:
             raise Unknown(f"{name} is no ordinary parameter")
@@ -42,7 +53,6 @@ def known_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
             raise Unknown("its parameters are not all of one single or double precision and on one device")
     if len({p.untyped_storage().data_ptr() for p in tensors}) < len(tensors):
         raise Unknown("its parameters share memory")
-    return parameters
 
 
 def candidates(model: nn.Module) -> list[Architecture]:
@@ -58,7 +68,7 @@ def candidates(model: nn.Module) -> list[Architecture]:
     return found
 
 
-def check_no_side_doors(model: nn.Module) -> None:
+def check_no_side_doors(model: nn.Module, parameters: Mapping[str, nn.Parameter]) -> None:
     """Refuse what makes training more than batches, gradients and parameters.
 
     Raises:
@@ -71,7 +81,7 @@ def check_no_side_doors(model: nn.Module) -> None:
             raise Unknown("it has hooks")
         if any(isinstance(value, RANDOM_SOURCES) for value in vars(module).values()):
             raise Unknown("it has a random generator of its own")
-    for name, parameter in known_parameters(model).items():
+    for name, parameter in parameters.items():
         if parameter.ndim == 3 and (parameter == 0).any():
             # At exactly 0 the many ways to write a ReLU have different derivatives, and such a start stays there.
             raise Unknown(f"some weights of {name} are exactly 0")
