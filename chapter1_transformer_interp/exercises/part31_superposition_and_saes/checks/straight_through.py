@@ -181,7 +181,7 @@ def threshold_mistakes(
         ),
         Mistake(
             "none",
-            "theta gets a gradient of zero.\nReturn the pseudo-gradient as the second of the three.",
+            "theta gets a gradient of zero.\nReturn the pseudo-gradient, from a window ctx.eps wide, as the second.",
             t.zeros_like(theta),
         ),
     ]
@@ -238,7 +238,7 @@ def input_mistakes(z: Tensor, theta: Tensor, eps: float, upstream: Tensor, jumps
 
 CASES: tuple[tuple[str, tuple[int, ...], tuple[int, ...], float, tuple[str, str] | None], ...] = (
     ("z [64 16 5], theta [16 5]", (64, 16, 5), (16, 5), 0.05, None),
-    ("eps = 0.3", (9, 3, 7), (3, 7), 0.3, ("fixed-eps", "Is an eps written into the code? It is ctx.eps.")),
+    ("eps = 0.3", (40, 3, 7), (3, 7), 0.3, ("fixed-eps", "Is an eps written into the code? It is ctx.eps.")),
     ("z without a batch axis", (4, 6), (4, 6), 0.1, ("leading-axes", "theta may have as many axes as z.")),
     (
         "z with two batch axes",

@@ -135,7 +135,7 @@ if MAIN:
 # $s = \mathbb{E}[\hat y \cdot y] / \mathbb{E}\lVert \hat y\rVert^2$. It is the ratio of two sums: the mean of each row's own
 # ratio would give a row near the origin as much weight as a large one.
 #
-# It is the column "shrinkage" in the first half's table. Below 1 there: now you know why.
+# It is the "relative shrinkage" of the first half's table. Below 1 there: now you know why.
 
 
 # %% [markdown]
