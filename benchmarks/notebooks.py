@@ -32,6 +32,12 @@ def _kept(*args, **kwargs):
     _reports.append(_optimize(*args, **kwargs))
     return _reports[-1]
 _utils.optimize = _kept
+_optimize_sae = _utils.optimize_sae
+def _kept_sae(model, *args, **kwargs):
+    log = _optimize_sae(model, *args, **kwargs)
+    _reports.append(model.training_report)
+    return log
+_utils.optimize_sae = _kept_sae
 """
 # Runs last: tells the reports.
 END = f"""

@@ -89,6 +89,9 @@ def set_parameters(trial: Trial, sae: Any, reference: solutions.ToySAE, sizes: S
         for name in names_of(sizes):
             scale = 0.8 if name in ("W_enc", "_W_dec") else 0.4
             value = scale * trial.normal(*sizes.shape(name))
+            if name in ("W_enc", "_W_dec"):  # a latent near 0 has a norm whose gradient single precision cannot hold
+                norms = value.norm(dim=1 if name == "W_enc" else 2, keepdim=True)
+                value *= norms.clamp_min(0.3) / norms
             for one in (sae, reference):
                 getattr(one, name).copy_(value)
 

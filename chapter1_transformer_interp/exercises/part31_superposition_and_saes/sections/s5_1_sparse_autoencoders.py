@@ -1010,7 +1010,7 @@ if MAIN:
         return int(examine(sae)["recovered"].sum())
 
     by_moments = {
-        "restart": int(simple["recovered"].sum()),
+        "restart": int(results["simple"]["recovered"].sum()),
         "zero": recovered_with("zero"),
         "keep": recovered_with("keep"),
     }
