@@ -636,7 +636,7 @@ def match_latents(
         and the cosine of the two, 0 where there is none. Both on the device of `cosines`.
     """
     ### BEGIN SOLUTION
-    latents = t.full(cosines.shape[:2], -1, dtype=t.long)
+    latents = t.full(cosines.shape[:2], -1, dtype=t.long, device="cpu")
     for inst, (cosine, alive) in enumerate(zip(cosines.detach().cpu().numpy(), live.cpu().numpy(), strict=True)):
         columns = alive.nonzero()[0]
         chosen_rows, chosen = linear_sum_assignment(cosine[:, columns], maximize=True)

@@ -41,8 +41,8 @@ class AutogradGradients:
         self.model: Any = model
         self.adam, self.batches = adam, batches
         self._terms: dict[str, Tensor] = {}
-        self._total = t.tensor(math.nan)
-        self._acts = t.empty(0)
+        self._total = t.tensor(math.nan, device="cpu")  # before the first batch
+        self._acts = t.empty(0, device="cpu")
 
     def compute(self) -> None:
         loss_terms, loss, acts, _ = self.model(self.batches.draw())
