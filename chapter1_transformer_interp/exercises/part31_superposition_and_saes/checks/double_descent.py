@@ -100,7 +100,7 @@ def _check_loss(
     known = per_instance_mistakes if per_inst else loss_mistakes
     mistakes = no_mistakes if per_inst and len(expected) == 1 else partial(known, reference, out, batch)
     answer = compare(loss, expected, "inst" if per_inst else "", mistakes=mistakes, what="the loss", grad=True)
-    weights = trial.uniform(*expected.shape, low=0.5, high=2.0)
+    weights = trial.uniform(*expected.shape, low=0.5, high=2)
     total, total_right = (answer * weights).sum(), (expected * weights).sum()
     (got,) = trial.call(f"the backward pass of {call}", t.autograd.grad, total, mine, allow_unused=True)
     (wanted,) = t.autograd.grad(total_right, right)
