@@ -20,6 +20,7 @@ from part31_superposition_and_saes.solutions import (
     ToySAEConfig,
 )
 
+from tests.bank import Entry, answers
 from tests.needs_device import NeedsDevice
 
 ALL: dict[str, tuple[type[ToySAE], dict[str, Any]]] = {
@@ -30,6 +31,14 @@ ALL: dict[str, tuple[type[ToySAE], dict[str, Any]]] = {
     "batchtopk": (BatchTopKToySAE, {"k": 1.5}),
     "matryoshka": (MatryoshkaToySAE, {"k": 1.5, "group_sizes": (3, 7, 12)}),
 }
+
+
+RESAMPLINGS = [
+    entry
+    for entry in answers()
+    if entry.exercise == "resample_simple" and entry.diagnosis is None and "resample_simple" in vars(entry.answer)
+    if not entry.name.startswith("harmless") and not hasattr(entry.answer, "_replace")  # a method of its own
+]
 
 
 def generator(seed: int = 0) -> t.Generator:
@@ -105,6 +114,20 @@ def test_a_replaced_latent_starts_as_at_the_start(name: str) -> None:
 def test_a_gated_one_forgets_the_standard_encoder() -> None:
     names = {n for n, p in make("gated").named_parameters() if p.requires_grad}
     assert names == {"W_gate", "_W_dec", "b_gate", "r_mag", "b_mag", "b_dec"}
+
+
+@pytest.mark.parametrize("entry", RESAMPLINGS, ids=str)
+@pytest.mark.parametrize("kind", [GatedToySAE, JumpReLUToySAE])
+def test_resampling_that_was_written_for_the_standard_one_serves(kind: type, entry: Entry) -> None:
+    toy = ToyModel(ToyModelConfig(3, 10, 4), 0.3, device="cpu", generator=generator())
+    sae = kind(ToySAEConfig(3, 4, 12), toy, generator=generator(1))
+    window = t.ones(4, 3, 12)
+    window[:, 1, 5] = 0
+    before = sae.encoder.detach().clone()
+    vars(entry.answer)["resample_simple"](sae, window, 0.3)
+    changed = (sae.encoder != before).any(1)
+    assert changed.sum() == 1 and changed[1, 5]
+    assert sae.encoder[1, :, 5].norm().item() == pytest.approx(0.3)
 
 
 def test_thresholds_move_five_times_as_fast() -> None:

@@ -371,6 +371,11 @@ class GatedToySAE(ToySAE):
         self.r_mag = nn.Parameter(t.zeros_like(b_enc))
         self.b_mag = nn.Parameter(t.zeros_like(b_enc))
 
+    def __getattr__(self, name: str) -> Any:
+        """`W_enc` and `b_enc` are those of the gate: what was written for `ToySAE`, your resampling say, finds them."""
+        stand_in = {"W_enc": "W_gate", "b_enc": "b_gate"}.get(name, name)
+        return super().__getattr__(stand_in if stand_in in self.__dict__.get("_parameters", {}) else name)
+
     @property
     def W_mag(self) -> Float[Tensor, "inst d_in d_sae"]:
         """The magnitude's weights: those of the gate, rescaled latent by latent by exp(r_mag)."""
