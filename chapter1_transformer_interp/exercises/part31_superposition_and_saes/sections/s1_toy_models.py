@@ -528,37 +528,6 @@ if MAIN:
 # represented, and how much the others get in its way.
 
 
-# %% exercises=["feature_norms", "feature_interference"]
-def feature_norms(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Tensor, "inst feats"]:
-    """How strongly each feature is represented: the length of its direction, ‖W_i‖.
-
-    Args:
-        W: weights; column i of an instance is the direction of its feature i.
-    Returns:
-        Lengths, 0 or more; about 1 for a feature that is represented without help from the bias.
-    """
-    ### BEGIN SOLUTION
-    return W.norm(dim=-2)
-    ### END SOLUTION
-
-
-def feature_interference(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Tensor, "inst feats"]:
-    """Interference that each feature suffers: the sum over j != i of (Ŵ_i · W_j)², with Ŵ_i = W_i / ‖W_i‖ (TMS).
-
-    Args:
-        W: weights; column i of an instance is the direction of its feature i.
-    Returns:
-        Sums of squares, 0 or more; 0 for a feature whose column is zero.
-    """
-    ### BEGIN SOLUTION
-    tiny = t.finfo(W.dtype).tiny
-    unit = W / W.norm(dim=-2, keepdim=True).clamp_min(tiny)
-    projections = einops.einsum(unit, W, "inst d_hidden i, inst d_hidden j -> inst i j")
-    others = 1 - t.eye(W.shape[-1], dtype=W.dtype, device=W.device)
-    return (projections * others).pow(2).sum(dim=-1)
-    ### END SOLUTION
-
-
 # %% [markdown] exercise="feature_norms"
 # ## Exercise: `feature_norms`
 #
@@ -572,6 +541,21 @@ def feature_interference(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Tenso
 # says whether a feature is represented.
 #
 # **Before you code**: for the pentagon above, is it exactly 1?
+
+
+# %% exercises=["feature_norms"]
+def feature_norms(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Tensor, "inst feats"]:
+    """How strongly each feature is represented: the length of its direction, ‖W_i‖.
+
+    Args:
+        W: weights; column i of an instance is the direction of its feature i.
+    Returns:
+        Lengths, 0 or more; about 1 for a feature that is represented without help from the bias.
+    """
+    ### BEGIN SOLUTION
+    return W.norm(dim=-2)
+    ### END SOLUTION
+
 
 # %% exercise="feature_norms" role="test"
 if MAIN:
@@ -599,6 +583,25 @@ if MAIN:
 #
 # **Before you code**: work it out for two antipodal features of length 1, and for one feature of a pentagon of length
 # 1.
+
+
+# %% exercises=["feature_interference"]
+def feature_interference(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Tensor, "inst feats"]:
+    """Interference that each feature suffers: the sum over j != i of (Ŵ_i · W_j)², with Ŵ_i = W_i / ‖W_i‖ (TMS).
+
+    Args:
+        W: weights; column i of an instance is the direction of its feature i.
+    Returns:
+        Sums of squares, 0 or more; 0 for a feature whose column is zero.
+    """
+    ### BEGIN SOLUTION
+    tiny = t.finfo(W.dtype).tiny
+    unit = W / W.norm(dim=-2, keepdim=True).clamp_min(tiny)
+    projections = einops.einsum(unit, W, "inst d_hidden i, inst d_hidden j -> inst i j")
+    others = 1 - t.eye(W.shape[-1], dtype=W.dtype, device=W.device)
+    return (projections * others).pow(2).sum(dim=-1)
+    ### END SOLUTION
+
 
 # %% exercise="feature_interference" role="test"
 if MAIN:
@@ -830,18 +833,17 @@ if MAIN:
 #
 # Real features are not independent: "it is raining" and "somebody carries an umbrella" come together, "the word is a
 # noun" and "the word is a verb" exclude each other. Give the data such pairs and watch where the model puts them.
-
 #
 # A pair is **correlated** if its two features are on in the same rows, with independent sizes, and **anticorrelated**
 # if they are never on in the same row. In both cases each feature by itself is on with probability $p$, so nothing
 # changes for one feature looked at alone.
 #
-# The next cell has four functions to write. They take a model as `self`, because they need its probability, sizes and
+# You write four functions for such data. They take a model as `self`, because they need its probability, sizes and
 # device; the constructor of `ToyModel` is as before, and its `generate_batch` hands over to the last of them as soon
-# as the config has pairs.
+# as the config has pairs. The next cell is given: a helper that they share.
 
 
-# %% exercises=["generate_correlated_features", "generate_anticorrelated_features", "generate_uncorrelated_features", "generate_batch_with_pairs"]
+# %%
 def shared_probability(model: ToyModel, n_columns: int) -> Float[Tensor, "inst 1"]:
     """The one feature probability of each instance, for data whose features stand in pairs (given).
 
@@ -856,6 +858,22 @@ def shared_probability(model: ToyModel, n_columns: int) -> Float[Tensor, "inst 1
     return probability[:, :1]
 
 
+# %% [markdown] exercise="generate_correlated_features"
+# ## Exercise: `generate_correlated_features`
+#
+# > Difficulty 2 of 5 · importance 3 of 5 · about 10 minutes (an estimate)
+#
+# A pair is on or off as one; when it is on, its two features have sizes of their own:
+#
+# $$x_{2k} = a_k \, u_{2k}, \qquad x_{2k+1} = a_k \, u_{2k+1}, \qquad a_k = 1 \text{ with probability } p, \text{ else } 0.$$
+#
+# The given helper `shared_probability` has already checked that there is one $p$ for each instance, in shape
+# `[inst 1]`.
+#
+# **Before you code**: how many random decisions does a row with $n$ pairs need, and how many random sizes?
+
+
+# %% exercises=["generate_correlated_features"]
 def generate_correlated_features(
     self: ToyModel, batch_size: int, n_correlated_pairs: int, *, generator: t.Generator | None = None
 ) -> Float[Tensor, "batch inst feats"]:
@@ -880,6 +898,34 @@ def generate_correlated_features(
     ### END SOLUTION
 
 
+# %% exercise="generate_correlated_features" role="test"
+if MAIN:
+    tests.test_generate_correlated_features(generate_correlated_features)
+
+# %% [markdown] exercise="generate_correlated_features" role="hint"
+# Draw the decision with a last axis of length `n_correlated_pairs`, then give it to both features of the pair.
+
+# %% [markdown] exercise="generate_correlated_features" role="hint"
+# `einops.repeat(pair_is_on, "batch inst pairs -> batch inst (pairs 2)")` puts the two of a pair side by side.
+# `(2 pairs)` would put all first ones before all second ones.
+
+# %% [markdown] exercise="generate_correlated_features" role="solution"
+# One decision a pair, two sizes a pair. The order of the axes inside the brackets of `repeat` decides which columns
+# form a pair: the last one varies fastest.
+
+# %% [markdown] exercise="generate_anticorrelated_features"
+# ## Exercise: `generate_anticorrelated_features`
+#
+# > Difficulty 3 of 5 · importance 3 of 5 · about 15 minutes (an estimate)
+#
+# Each feature of a pair is on with probability $p$, and never both. So a pair has three states: the first is on
+# ($p$), the second is on ($p$), neither ($1 - 2p$).
+#
+# **Before you code**: for which $p$ can that not be done? Refuse it, with a `ValueError` or an `assert` that says
+# why.
+
+
+# %% exercises=["generate_anticorrelated_features"]
 def generate_anticorrelated_features(
     self: ToyModel, batch_size: int, n_anticorrelated_pairs: int, *, generator: t.Generator | None = None
 ) -> Float[Tensor, "batch inst feats"]:
@@ -911,6 +957,36 @@ def generate_anticorrelated_features(
     ### END SOLUTION
 
 
+# %% exercise="generate_anticorrelated_features" role="test"
+if MAIN:
+    tests.test_generate_anticorrelated_features(generate_anticorrelated_features)
+
+# %% [markdown] exercise="generate_anticorrelated_features" role="hint"
+# Two separate draws, one a feature, cannot exclude each other. One draw with three outcomes can.
+
+# %% [markdown] exercise="generate_anticorrelated_features" role="hint"
+# Cut the interval from 0 to 1 into three pieces of length $p$, $p$ and $1 - 2p$, and see in which one a uniform
+# number falls.
+
+# %% [markdown] exercise="generate_anticorrelated_features" role="solution"
+# One uniform number decides for the pair. Above $p = \tfrac12$ two pieces of length $p$ do not fit into the interval;
+# at exactly $\tfrac12$ they do, and one of the two is always on.
+#
+# Drawing both features and setting the second to zero where the first is on also excludes both, and gets the
+# probability of the second wrong: $p(1-p)$.
+
+# %% [markdown] exercise="generate_uncorrelated_features"
+# ## Exercise: `generate_uncorrelated_features`
+#
+# > Difficulty 1 of 5 · importance 2 of 5 · about 5 minutes (an estimate)
+#
+# The data you know, for a given number of columns. The given line picks the probability: each feature's own if all
+# columns are wanted, the shared one otherwise.
+#
+# **Before you code**: why can the function not use `self.feature_probability` in both cases?
+
+
+# %% exercises=["generate_uncorrelated_features"]
 def generate_uncorrelated_features(
     self: ToyModel, batch_size: int, n_uncorrelated: int, *, generator: t.Generator | None = None
 ) -> Float[Tensor, "batch inst feats"]:
@@ -935,6 +1011,29 @@ def generate_uncorrelated_features(
     ### END SOLUTION
 
 
+# %% exercise="generate_uncorrelated_features" role="test"
+if MAIN:
+    tests.test_generate_uncorrelated_features(generate_uncorrelated_features)
+
+# %% [markdown] exercise="generate_uncorrelated_features" role="hint"
+# It is your `generate_batch` with another number of columns.
+
+# %% [markdown] exercise="generate_uncorrelated_features" role="solution"
+# With fewer columns than features, `[inst feats]` does not broadcast against `[batch inst n]`; the shared probability
+# `[inst 1]` does.
+
+# %% [markdown] exercise="generate_batch_with_pairs"
+# ## Exercise: `generate_batch_with_pairs`
+#
+# > Difficulty 1 of 5 · importance 3 of 5 · about 5 minutes (an estimate)
+#
+# Put the blocks side by side: correlated pairs first, then anticorrelated ones, then whatever is left. The test takes
+# the class, because `ToyModel.generate_batch` is what everybody calls.
+#
+# **Before you code**: how many columns are left for independent features?
+
+
+# %% exercises=["generate_batch_with_pairs"]
 def generate_batch_with_pairs(
     self: ToyModel, batch_size: int, *, generator: t.Generator | None = None
 ) -> Float[Tensor, "batch inst feats"]:
@@ -964,95 +1063,6 @@ def generate_batch_with_pairs(
     return t.cat(blocks, dim=-1)
     ### END SOLUTION
 
-
-# %% [markdown] exercise="generate_correlated_features"
-# ## Exercise: `generate_correlated_features`
-#
-# > Difficulty 2 of 5 · importance 3 of 5 · about 10 minutes (an estimate)
-#
-# A pair is on or off as one; when it is on, its two features have sizes of their own:
-#
-# $$x_{2k} = a_k \, u_{2k}, \qquad x_{2k+1} = a_k \, u_{2k+1}, \qquad a_k = 1 \text{ with probability } p, \text{ else } 0.$$
-#
-# The given helper `shared_probability` has already checked that there is one $p$ for each instance, in shape
-# `[inst 1]`.
-#
-# **Before you code**: how many random decisions does a row with $n$ pairs need, and how many random sizes?
-
-# %% exercise="generate_correlated_features" role="test"
-if MAIN:
-    tests.test_generate_correlated_features(generate_correlated_features)
-
-# %% [markdown] exercise="generate_correlated_features" role="hint"
-# Draw the decision with a last axis of length `n_correlated_pairs`, then give it to both features of the pair.
-
-# %% [markdown] exercise="generate_correlated_features" role="hint"
-# `einops.repeat(pair_is_on, "batch inst pairs -> batch inst (pairs 2)")` puts the two of a pair side by side.
-# `(2 pairs)` would put all first ones before all second ones.
-
-# %% [markdown] exercise="generate_correlated_features" role="solution"
-# One decision a pair, two sizes a pair. The order of the axes inside the brackets of `repeat` decides which columns
-# form a pair: the last one varies fastest.
-
-# %% [markdown] exercise="generate_anticorrelated_features"
-# ## Exercise: `generate_anticorrelated_features`
-#
-# > Difficulty 3 of 5 · importance 3 of 5 · about 15 minutes (an estimate)
-#
-# Each feature of a pair is on with probability $p$, and never both. So a pair has three states: the first is on
-# ($p$), the second is on ($p$), neither ($1 - 2p$).
-#
-# **Before you code**: for which $p$ can that not be done? Refuse it, with a `ValueError` or an `assert` that says
-# why.
-
-# %% exercise="generate_anticorrelated_features" role="test"
-if MAIN:
-    tests.test_generate_anticorrelated_features(generate_anticorrelated_features)
-
-# %% [markdown] exercise="generate_anticorrelated_features" role="hint"
-# Two separate draws, one a feature, cannot exclude each other. One draw with three outcomes can.
-
-# %% [markdown] exercise="generate_anticorrelated_features" role="hint"
-# Cut the interval from 0 to 1 into three pieces of length $p$, $p$ and $1 - 2p$, and see in which one a uniform
-# number falls.
-
-# %% [markdown] exercise="generate_anticorrelated_features" role="solution"
-# One uniform number decides for the pair. Above $p = \tfrac12$ two pieces of length $p$ do not fit into the interval;
-# at exactly $\tfrac12$ they do, and one of the two is always on.
-#
-# Drawing both features and setting the second to zero where the first is on also excludes both, and gets the
-# probability of the second wrong: $p(1-p)$.
-
-# %% [markdown] exercise="generate_uncorrelated_features"
-# ## Exercise: `generate_uncorrelated_features`
-#
-# > Difficulty 1 of 5 · importance 2 of 5 · about 5 minutes (an estimate)
-#
-# The data you know, for a given number of columns. The given line picks the probability: each feature's own if all
-# columns are wanted, the shared one otherwise.
-#
-# **Before you code**: why can the function not use `self.feature_probability` in both cases?
-
-# %% exercise="generate_uncorrelated_features" role="test"
-if MAIN:
-    tests.test_generate_uncorrelated_features(generate_uncorrelated_features)
-
-# %% [markdown] exercise="generate_uncorrelated_features" role="hint"
-# It is your `generate_batch` with another number of columns.
-
-# %% [markdown] exercise="generate_uncorrelated_features" role="solution"
-# With fewer columns than features, `[inst feats]` does not broadcast against `[batch inst n]`; the shared probability
-# `[inst 1]` does.
-
-# %% [markdown] exercise="generate_batch_with_pairs"
-# ## Exercise: `generate_batch_with_pairs`
-#
-# > Difficulty 1 of 5 · importance 3 of 5 · about 5 minutes (an estimate)
-#
-# Put the blocks side by side: correlated pairs first, then anticorrelated ones, then whatever is left. The test takes
-# the class, because `ToyModel.generate_batch` is what everybody calls.
-#
-# **Before you code**: how many columns are left for independent features?
 
 # %% exercise="generate_batch_with_pairs" role="test"
 if MAIN:
