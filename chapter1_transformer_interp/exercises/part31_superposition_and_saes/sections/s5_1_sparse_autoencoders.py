@@ -89,8 +89,8 @@ if MAIN:
 # ### Sizes and choices
 #
 # As before, `inst` counts independent autoencoders, trained side by side. `d_in` is the size of the hidden vector they
-# read: `d_hidden` of the toy model. Of the config you need the first six fields and `decoder_init` now; the others
-# belong to the variants of the second half.
+# read: `d_hidden` of the toy model. Of the config you need the first six fields, `init_scale` and `decoder_init` now; the
+# others belong to the variants of the second half.
 
 
 # %%
