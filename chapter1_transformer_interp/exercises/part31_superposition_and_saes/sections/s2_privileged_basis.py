@@ -70,6 +70,21 @@ if MAIN:
 # second.
 
 
+# %% [markdown] exercise="neuron_forward"
+# ## Exercise: `NeuronModel.forward`
+#
+# > Difficulty 1 of 5 · importance 3 of 5 · about 5 minutes (an estimate)
+#
+# The smallest change that makes a basis privileged: one more ReLU.
+#
+# $$x' = \mathrm{ReLU}\big(W^\top \mathrm{ReLU}(W x) + b\big)$$
+#
+# Everything else is inherited from `ToyModel`: parameters, data, loss and `optimize`.
+#
+# **Before you code**: in section 1 two features could share one dimension by pointing in opposite directions. A
+# feature with $W_i = -1$ in a single hidden dimension comes in with value 1. What does the new model answer?
+
+
 # %% exercises=["neuron_forward"]
 class NeuronModel(ToyModel):
     """Toy models with a ReLU in the hidden layer as well: x' = ReLU(W^T ReLU(W x) + b_final) (TMS).
@@ -91,20 +106,6 @@ class NeuronModel(ToyModel):
         return F.relu(restored + self.b_final)
         ### END SOLUTION
 
-
-# %% [markdown] exercise="neuron_forward"
-# ## Exercise: `NeuronModel.forward`
-#
-# > Difficulty 1 of 5 · importance 3 of 5 · about 5 minutes (an estimate)
-#
-# The smallest change that makes a basis privileged: one more ReLU.
-#
-# $$x' = \mathrm{ReLU}\big(W^\top \mathrm{ReLU}(W x) + b\big)$$
-#
-# Everything else is inherited from `ToyModel`: parameters, data, loss and `optimize`.
-#
-# **Before you code**: in section 1 two features could share one dimension by pointing in opposite directions. A
-# feature with $W_i = -1$ in a single hidden dimension comes in with value 1. What does the new model answer?
 
 # %% exercise="neuron_forward" role="test"
 if MAIN:
@@ -133,39 +134,6 @@ if MAIN:
 # what neuron $k$ reads. Two measures of a row, one that counts and one that does not need a threshold.
 
 
-# %% exercises=["features_per_neuron", "largest_share"]
-def features_per_neuron(W: Float[Tensor, "inst d_hidden feats"]) -> Int[Tensor, "inst d_hidden"]:
-    """How many features a neuron answers to: those with |weight| above 0.3 of the neuron's largest |weight|.
-
-    Args:
-        W: weights; row k of an instance is what its neuron k reads.
-    Returns:
-        Counts (int64, as a sum of booleans is), 1 or more; 0 for a neuron whose weights are all zero.
-    """
-    ### BEGIN SOLUTION
-    size = W.abs()
-    return (size > 0.3 * size.amax(dim=-1, keepdim=True)).sum(dim=-1)
-    ### END SOLUTION
-
-
-def largest_share(W: Float[Tensor, "inst rows columns"]) -> Float[Tensor, "inst rows"]:
-    """How far a row is one entry: the largest share of its squared norm that lies on a single entry.
-
-    Of `W` `[inst d_hidden feats]` it tells how monosemantic each neuron is, of `W.mT` how well each feature is aligned
-    with a neuron.
-
-    Args:
-        W: weights.
-    Returns:
-        Shares, from 1/columns (all entries equally large) to 1 (a single entry); 0 for a row of zeros.
-    """
-    ### BEGIN SOLUTION
-    squares = W**2
-    total = squares.sum(dim=-1)
-    return squares.amax(dim=-1) / t.where(total > 0, total, 1.0)
-    ### END SOLUTION
-
-
 # %% [markdown] exercise="features_per_neuron"
 # ## Exercise: `features_per_neuron`
 #
@@ -180,6 +148,22 @@ def largest_share(W: Float[Tensor, "inst rows columns"]) -> Float[Tensor, "inst 
 #
 # **Before you code**: what does the formula give for a neuron whose weights are all zero? And if it said $\ge$
 # instead of $>$?
+
+
+# %% exercises=["features_per_neuron"]
+def features_per_neuron(W: Float[Tensor, "inst d_hidden feats"]) -> Int[Tensor, "inst d_hidden"]:
+    """How many features a neuron answers to: those with |weight| above 0.3 of the neuron's largest |weight|.
+
+    Args:
+        W: weights; row k of an instance is what its neuron k reads.
+    Returns:
+        Counts (int64, as a sum of booleans is), 1 or more; 0 for a neuron whose weights are all zero.
+    """
+    ### BEGIN SOLUTION
+    size = W.abs()
+    return (size > 0.3 * size.amax(dim=-1, keepdim=True)).sum(dim=-1)
+    ### END SOLUTION
+
 
 # %% exercise="features_per_neuron" role="test"
 if MAIN:
@@ -212,6 +196,26 @@ if MAIN:
 #
 # **Before you code**: a neuron holds two features equally strongly. Which share does it have, and which count? And
 # what is the share of a random direction in five dimensions, roughly: 1/5, or more?
+
+
+# %% exercises=["largest_share"]
+def largest_share(W: Float[Tensor, "inst rows columns"]) -> Float[Tensor, "inst rows"]:
+    """How far a row is one entry: the largest share of its squared norm that lies on a single entry.
+
+    Of `W` `[inst d_hidden feats]` it tells how monosemantic each neuron is, of `W.mT` how well each feature is aligned
+    with a neuron.
+
+    Args:
+        W: weights.
+    Returns:
+        Shares, from 1/columns (all entries equally large) to 1 (a single entry); 0 for a row of zeros.
+    """
+    ### BEGIN SOLUTION
+    squares = W**2
+    total = squares.sum(dim=-1)
+    return squares.amax(dim=-1) / t.where(total > 0, total, 1.0)
+    ### END SOLUTION
+
 
 # %% exercise="largest_share" role="test"
 if MAIN:
@@ -327,6 +331,23 @@ if MAIN:
 # second without the first. Build it.
 
 
+# %% [markdown] exercise="rotate_neurons"
+# ## Exercise: polysemantic without superposition
+#
+# > Difficulty 3 of 5 · importance 4 of 5 · about 15 minutes (an estimate)
+#
+# Take a layer with one feature a neuron, and turn it. Write `rotate_neurons(W)`, which multiplies each instance by an
+# **orthogonal** matrix $R$ ($R^\top R = 1$) of your choice, such that afterwards
+#
+# - every neuron answers to several features (`largest_share` of every neuron below 0.9),
+# - no feature interferes with another (`feature_interference` is 0, as before), and every feature is as long as before.
+#
+# Any $R$ that does this is right: drawn at random, or built. The test looks at the properties, not at your numbers.
+#
+# **Before you code**: on which side of $W$ must $R$ stand, so that *neurons* are mixed and not features? And why does
+# $R$ have to be orthogonal: what would a random matrix that is not do to the features?
+
+
 # %% exercises=["rotate_neurons"]
 def rotate_neurons(
     W: Float[Tensor, "inst d_hidden feats"], *, generator: t.Generator | None = None
@@ -350,22 +371,6 @@ def rotate_neurons(
     return rotation.to(W) @ W
     ### END SOLUTION
 
-
-# %% [markdown] exercise="rotate_neurons"
-# ## Exercise: polysemantic without superposition
-#
-# > Difficulty 3 of 5 · importance 4 of 5 · about 15 minutes (an estimate)
-#
-# Take a layer with one feature a neuron, and turn it. Write `rotate_neurons(W)`, which multiplies each instance by an
-# **orthogonal** matrix $R$ ($R^\top R = 1$) of your choice, such that afterwards
-#
-# - every neuron answers to several features (`largest_share` of every neuron below 0.9),
-# - no feature interferes with another (`feature_interference` is 0, as before), and every feature is as long as before.
-#
-# Any $R$ that does this is right: drawn at random, or built. The test looks at the properties, not at your numbers.
-#
-# **Before you code**: on which side of $W$ must $R$ stand, so that *neurons* are mixed and not features? And why does
-# $R$ have to be orthogonal: what would a random matrix that is not do to the features?
 
 # %% exercise="rotate_neurons" role="test"
 if MAIN:

@@ -52,6 +52,22 @@ if MAIN:
     )
 
 
+# %% [markdown] exercise="dimensions_per_feature"
+# ## Exercise: `dimensions_per_feature`
+#
+# > Difficulty 1 of 5 · importance 3 of 5 · about 5 minutes (an estimate)
+#
+# Start with the whole model. A feature that is represented has a column of length about 1, one that was dropped has a
+# column near 0. So the sum of squared lengths counts the features, roughly, and
+#
+# $$D^* = \frac{m}{\lVert W \rVert_F^2}, \qquad \lVert W \rVert_F^2 = \sum_i \lVert W_i \rVert^2,$$
+#
+# is how many of the $m$ hidden dimensions there are for each of them.
+#
+# **Before you code**: what is $D^*$ for two orthogonal features of length 1 in the plane? For two antipodal pairs?
+# And for an instance that represents nothing?
+
+
 # %% exercises=["dimensions_per_feature"]
 def dimensions_per_feature(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Tensor, " inst"]:
     """Hidden dimensions for each feature that a model represents: d_hidden / ‖W‖²_F (Elhage et al. 2022).
@@ -68,21 +84,6 @@ def dimensions_per_feature(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Ten
     return W.shape[1] / n_represented
     ### END SOLUTION
 
-
-# %% [markdown] exercise="dimensions_per_feature"
-# ## Exercise: `dimensions_per_feature`
-#
-# > Difficulty 1 of 5 · importance 3 of 5 · about 5 minutes (an estimate)
-#
-# Start with the whole model. A feature that is represented has a column of length about 1, one that was dropped has a
-# column near 0. So the sum of squared lengths counts the features, roughly, and
-#
-# $$D^* = \frac{m}{\lVert W \rVert_F^2}, \qquad \lVert W \rVert_F^2 = \sum_i \lVert W_i \rVert^2,$$
-#
-# is how many of the $m$ hidden dimensions there are for each of them.
-#
-# **Before you code**: what is $D^*$ for two orthogonal features of length 1 in the plane? For two antipodal pairs?
-# And for an instance that represents nothing?
 
 # %% exercise="dimensions_per_feature" role="test"
 if MAIN:
@@ -160,6 +161,24 @@ if MAIN:
     )
 
 
+# %% [markdown] exercise="compute_dimensionality"
+# ## Exercise: `compute_dimensionality`
+#
+# > Difficulty 2 of 5 · importance 5 of 5 · about 15 minutes (an estimate)
+#
+# Stand on the line of feature $i$, along $\hat W_i = W_i / \lVert W_i \rVert$, and see who else is there. Feature $j$
+# casts a shadow of length $\hat W_i \cdot W_j$ on your line. Feature $i$ has it to itself if it is the only one that
+# casts any; if others do, it gets a **share**: its own square over the sum of all squares,
+#
+# $$D_i = \frac{\lVert W_i \rVert^2}{\sum_j (\hat W_i \cdot W_j)^2}.$$
+#
+# The sum includes $j = i$, whose shadow is $\lVert W_i \rVert$ itself. A feature with no column has no line, and its
+# share is 0.
+#
+# **Before you code**: work it out for a feature that is orthogonal to all others, and for one of an antipodal pair.
+# What happens to $D_i$ when all weights are doubled?
+
+
 # %% exercises=["compute_dimensionality"]
 def compute_dimensionality(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Tensor, "inst feats"]:
     """Dimensionality of each feature: D_i = ‖W_i‖² / Σ_j (Ŵ_i · W_j)², with Ŵ_i = W_i / ‖W_i‖ (Elhage et al. 2022).
@@ -179,23 +198,6 @@ def compute_dimensionality(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Ten
     return norms**2 / projections.pow(2).sum(dim=-1).clamp_min(tiny)
     ### END SOLUTION
 
-
-# %% [markdown] exercise="compute_dimensionality"
-# ## Exercise: `compute_dimensionality`
-#
-# > Difficulty 2 of 5 · importance 5 of 5 · about 15 minutes (an estimate)
-#
-# Stand on the line of feature $i$, along $\hat W_i = W_i / \lVert W_i \rVert$, and see who else is there. Feature $j$
-# casts a shadow of length $\hat W_i \cdot W_j$ on your line. Feature $i$ has it to itself if it is the only one that
-# casts any; if others do, it gets a **share**: its own square over the sum of all squares,
-#
-# $$D_i = \frac{\lVert W_i \rVert^2}{\sum_j (\hat W_i \cdot W_j)^2}.$$
-#
-# The sum includes $j = i$, whose shadow is $\lVert W_i \rVert$ itself. A feature with no column has no line, and its
-# share is 0.
-#
-# **Before you code**: work it out for a feature that is orthogonal to all others, and for one of an antipodal pair.
-# What happens to $D_i$ when all weights are doubled?
 
 # %% exercise="compute_dimensionality" role="test"
 if MAIN:
@@ -243,27 +245,6 @@ if MAIN:
 # models leave very little: see the claim below the next figure but one.
 
 
-# %% exercises=["predicted_dimensionality"]
-def predicted_dimensionality(polytope: str) -> float:
-    """The share of a dimension that each feature of an ideal polytope gets, worked out by hand.
-
-    Args:
-        polytope: "digon", "triangle", "tetrahedron", "pentagon" or "square antiprism"; corners have length 1.
-    Returns:
-        D_i of any of its corners, as a fraction: they are all alike.
-    """
-    ### BEGIN SOLUTION
-    sum_of_squares = {  # of the cosines between a corner and every corner, its own 1 first
-        "digon": 1 + 1,
-        "triangle": 1 + 2 * (1 / 4),
-        "tetrahedron": 1 + 3 * (1 / 9),
-        "pentagon": 1 + 3 / 2,  # 2 cos² 72° + 2 cos² 144° = 3/2
-        "square antiprism": 1 + 3 * (1 / 9) + 4 / 3,  # its own square, then 2 of (√2 - 1)²/9 and 2 of (√2 + 1)²/9
-    }
-    return 1 / sum_of_squares[polytope]
-    ### END SOLUTION
-
-
 # %% [markdown] exercise="predicted_dimensionality"
 # ## Exercise: `predicted_dimensionality`
 #
@@ -285,6 +266,28 @@ def predicted_dimensionality(polytope: str) -> float:
 #
 # **Before you code**: with columns of length 1, what does $D_i$ become in terms of the cosines between corner $i$ and
 # the others?
+
+
+# %% exercises=["predicted_dimensionality"]
+def predicted_dimensionality(polytope: str) -> float:
+    """The share of a dimension that each feature of an ideal polytope gets, worked out by hand.
+
+    Args:
+        polytope: "digon", "triangle", "tetrahedron", "pentagon" or "square antiprism"; corners have length 1.
+    Returns:
+        D_i of any of its corners, as a fraction: they are all alike.
+    """
+    ### BEGIN SOLUTION
+    sum_of_squares = {  # of the cosines between a corner and every corner, its own 1 first
+        "digon": 1 + 1,
+        "triangle": 1 + 2 * (1 / 4),
+        "tetrahedron": 1 + 3 * (1 / 9),
+        "pentagon": 1 + 3 / 2,  # 2 cos² 72° + 2 cos² 144° = 3/2
+        "square antiprism": 1 + 3 * (1 / 9) + 4 / 3,  # its own square, then 2 of (√2 - 1)²/9 and 2 of (√2 + 1)²/9
+    }
+    return 1 / sum_of_squares[polytope]
+    ### END SOLUTION
+
 
 # %% exercise="predicted_dimensionality" role="test"
 if MAIN:
@@ -314,6 +317,19 @@ if MAIN:
 # choose? You will see.
 
 
+# %% [markdown] exercise="ideal_polytope"
+# ## Exercise: `ideal_polytope`
+#
+# > Difficulty 3 of 5 · importance 3 of 5 · about 20 minutes (an estimate)
+#
+# Now build the five, and let your `compute_dimensionality` judge your predictions. A polytope is a matrix of weights:
+# column $i$ is corner $i$, of length 1, and the rows are the dimensions of the table above (the digon has one row).
+#
+# Where the shape points and which corner is the first does not matter.
+#
+# **Before you code**: the antiprism with one square turned by 45°. What would it be without the turn?
+
+
 # %% exercises=["ideal_polytope"]
 def ideal_polytope(polytope: str) -> Float[Tensor, "d_hidden feats"]:
     """Weights whose columns are the corners of an ideal polytope around the origin, each of length 1.
@@ -341,18 +357,6 @@ def ideal_polytope(polytope: str) -> Float[Tensor, "d_hidden feats"]:
     return t.stack([radius * angles.cos(), radius * angles.sin(), heights])
     ### END SOLUTION
 
-
-# %% [markdown] exercise="ideal_polytope"
-# ## Exercise: `ideal_polytope`
-#
-# > Difficulty 3 of 5 · importance 3 of 5 · about 20 minutes (an estimate)
-#
-# Now build the five, and let your `compute_dimensionality` judge your predictions. A polytope is a matrix of weights:
-# column $i$ is corner $i$, of length 1, and the rows are the dimensions of the table above (the digon has one row).
-#
-# Where the shape points and which corner is the first does not matter.
-#
-# **Before you code**: the antiprism with one square turned by 45°. What would it be without the turn?
 
 # %% exercise="ideal_polytope" role="test"
 if MAIN:
@@ -469,6 +473,32 @@ if MAIN:
     )
 
 
+# %% [markdown]
+# ## Which features belong together?
+#
+# A share of $\tfrac12$ says that a feature is in company. It does not say in whose. If the shapes are real, features
+# should fall into **groups**: features of a group overlap, features of different groups are orthogonal, each group
+# lives in a few dimensions of its own. Putting shapes side by side in orthogonal spaces is called a **tegum product**,
+# and the shapes are its factors: TMS found that toy models arrange features as tegum products of small polytopes.
+
+# %% [markdown] exercise="orthogonal_groups"
+# ## Exercise: `orthogonal_groups`
+#
+# > Difficulty 3 of 5 · importance 4 of 5 · about 20 minutes (an estimate)
+#
+# Split a model's features into its factors. Only represented features count ($\lVert W_i \rVert > \tfrac12$). Two of
+# them are **linked** if
+#
+# $$\left| \hat W_i \cdot \hat W_j \right| > \text{threshold},$$
+#
+# and a group is everything that can be reached over links: if 3 overlaps with 7, and 7 with 9, all three are in one
+# group, even if 3 and 9 are orthogonal. Answer with the number of each feature's group. Which numbers you choose is up
+# to you, as long as they are whole, 0 or more, and differ between the groups of an instance. Features that are not
+# represented get -1.
+#
+# **Before you code**: how many groups do you expect at $p = 0.39$? Which sizes? And at $p = 0.05$?
+
+
 # %% exercises=["orthogonal_groups"]
 def orthogonal_groups(W: Float[Tensor, "inst d_hidden feats"], threshold: float = 0.2) -> Int[Tensor, "inst feats"]:
     """Groups of features that overlap, directly or through others; different groups are (nearly) orthogonal.
@@ -501,31 +531,6 @@ def orthogonal_groups(W: Float[Tensor, "inst d_hidden feats"], threshold: float 
         labels = spread
     ### END SOLUTION
 
-
-# %% [markdown]
-# ## Which features belong together?
-#
-# A share of $\tfrac12$ says that a feature is in company. It does not say in whose. If the shapes are real, features
-# should fall into **groups**: features of a group overlap, features of different groups are orthogonal, each group
-# lives in a few dimensions of its own. Putting shapes side by side in orthogonal spaces is called a **tegum product**,
-# and the shapes are its factors: TMS found that toy models arrange features as tegum products of small polytopes.
-
-# %% [markdown] exercise="orthogonal_groups"
-# ## Exercise: `orthogonal_groups`
-#
-# > Difficulty 3 of 5 · importance 4 of 5 · about 20 minutes (an estimate)
-#
-# Split a model's features into its factors. Only represented features count ($\lVert W_i \rVert > \tfrac12$). Two of
-# them are **linked** if
-#
-# $$\left| \hat W_i \cdot \hat W_j \right| > \text{threshold},$$
-#
-# and a group is everything that can be reached over links: if 3 overlaps with 7, and 7 with 9, all three are in one
-# group, even if 3 and 9 are orthogonal. Answer with the number of each feature's group. Which numbers you choose is up
-# to you, as long as they are whole, 0 or more, and differ between the groups of an instance. Features that are not
-# represented get -1.
-#
-# **Before you code**: how many groups do you expect at $p = 0.39$? Which sizes? And at $p = 0.05$?
 
 # %% exercise="orthogonal_groups" role="test"
 if MAIN:

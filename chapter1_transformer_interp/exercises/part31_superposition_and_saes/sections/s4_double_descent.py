@@ -84,36 +84,6 @@ if MAIN:
 # of section 1.
 
 
-# %% exercises=["linear_warmup_lr", "anthropic_lr"]
-def linear_warmup_lr(step: int, steps: int) -> float:
-    """Factor on the learning rate that rises evenly from 0 at step 0 to 1 at step `steps`, and stays 1 after it.
-
-    Args:
-        step: number of the step, 0 or more.
-        steps: steps until the factor is 1; 1 or more.
-    """
-    ### BEGIN SOLUTION
-    return min(1.0, step / steps)
-    ### END SOLUTION
-
-
-def anthropic_lr(step: int, steps: int, warmup: int = 2500) -> float:
-    """Factor on the learning rate: a warm-up over the first `warmup` steps, a quarter of a cosine over the rest.
-
-    Args:
-        step: number of the step, 0 to steps - 1.
-        steps: all steps. With `warmup` steps or fewer, the run ends while the rate still rises.
-        warmup: steps of the warm-up, 1 or more.
-    Returns:
-        `linear_warmup_lr(step, warmup)`, and from step `warmup` on `cosine_decay_lr`, as if it began there.
-    """
-    ### BEGIN SOLUTION
-    if step < warmup or steps <= warmup:
-        return linear_warmup_lr(step, warmup)
-    return cosine_decay_lr(step - warmup, steps - warmup)
-    ### END SOLUTION
-
-
 # %% [markdown] exercise="linear_warmup_lr"
 # ## Exercise: `linear_warmup_lr`
 #
@@ -127,6 +97,20 @@ def anthropic_lr(step: int, steps: int, warmup: int = 2500) -> float:
 # with $s$ the step and $S$ the length of the warm-up.
 #
 # **Before you code**: how long is the very first step? Does it matter?
+
+
+# %% exercises=["linear_warmup_lr"]
+def linear_warmup_lr(step: int, steps: int) -> float:
+    """Factor on the learning rate that rises evenly from 0 at step 0 to 1 at step `steps`, and stays 1 after it.
+
+    Args:
+        step: number of the step, 0 or more.
+        steps: steps until the factor is 1; 1 or more.
+    """
+    ### BEGIN SOLUTION
+    return min(1.0, step / steps)
+    ### END SOLUTION
+
 
 # %% exercise="linear_warmup_lr" role="test"
 if MAIN:
@@ -154,6 +138,25 @@ if MAIN:
 #
 # **Before you code**: is there a jump where the two parts meet? What does a run of 2,000 steps see of this schedule, if
 # the warm-up takes 2,500?
+
+
+# %% exercises=["anthropic_lr"]
+def anthropic_lr(step: int, steps: int, warmup: int = 2500) -> float:
+    """Factor on the learning rate: a warm-up over the first `warmup` steps, a quarter of a cosine over the rest.
+
+    Args:
+        step: number of the step, 0 to steps - 1.
+        steps: all steps. With `warmup` steps or fewer, the run ends while the rate still rises.
+        warmup: steps of the warm-up, 1 or more.
+    Returns:
+        `linear_warmup_lr(step, warmup)`, and from step `warmup` on `cosine_decay_lr`, as if it began there.
+    """
+    ### BEGIN SOLUTION
+    if step < warmup or steps <= warmup:
+        return linear_warmup_lr(step, warmup)
+    return cosine_decay_lr(step - warmup, steps - warmup)
+    ### END SOLUTION
+
 
 # %% exercise="anthropic_lr" role="test"
 if MAIN:
@@ -381,7 +384,23 @@ if MAIN:
 # Two functions complete the picture: a training step, and the choice of the best model.
 
 
-# %% exercises=["full_batch_step", "best_instance"]
+# %% [markdown] exercise="full_batch_step"
+# ## Exercise: `full_batch_step`
+#
+# > Difficulty 2 of 5 · importance 3 of 5 · about 10 minutes (an estimate)
+#
+# Forward, loss, backward, step, on all data points at once:
+#
+# $$\theta \leftarrow \mathrm{optimizer}\left(\theta, \nabla_\theta \sum_k L_k\right)$$
+#
+# and tell what each instance's loss was before it. `optimize` does just this 8,000 times, only faster: it knows that
+# rows are nearly all zeros, and computes the gradient in closed form.
+#
+# **Before you code**: the instances share no parameter. What does the gradient of the **sum** of their losses hold for
+# each of them? And of the mean?
+
+
+# %% exercises=["full_batch_step"]
 def full_batch_step(
     model: DoubleDescentModel, optimizer: t.optim.Optimizer, batch: Float[Tensor, "batch inst feats"]
 ) -> Float[Tensor, " inst"]:
@@ -402,39 +421,6 @@ def full_batch_step(
     return loss.detach()
     ### END SOLUTION
 
-
-def best_instance(
-    model: DoubleDescentModel, batch: Float[Tensor, "batch inst feats"]
-) -> tuple[Float[Tensor, "batch feats"], Float[Tensor, "d_hidden feats"]]:
-    """Batch and weights of the instance that has the least loss on its batch.
-
-    Args:
-        model: trained.
-        batch: what each instance was trained on.
-    Returns:
-        Its part of `batch`, and its `W`.
-    """
-    ### BEGIN SOLUTION
-    with t.no_grad():
-        best = model.calculate_loss(model(batch), batch, per_inst=True).argmin()
-        return batch[:, best], model.W[best].clone()
-    ### END SOLUTION
-
-
-# %% [markdown] exercise="full_batch_step"
-# ## Exercise: `full_batch_step`
-#
-# > Difficulty 2 of 5 · importance 3 of 5 · about 10 minutes (an estimate)
-#
-# Forward, loss, backward, step, on all data points at once:
-#
-# $$\theta \leftarrow \mathrm{optimizer}\left(\theta, \nabla_\theta \sum_k L_k\right)$$
-#
-# and tell what each instance's loss was before it. `optimize` does just this 8,000 times, only faster: it knows that
-# rows are nearly all zeros, and computes the gradient in closed form.
-#
-# **Before you code**: the instances share no parameter. What does the gradient of the **sum** of their losses hold for
-# each of them? And of the mean?
 
 # %% exercise="full_batch_step" role="test"
 if MAIN:
@@ -464,6 +450,26 @@ if MAIN:
 # Return that instance's data points, `[batch feats]`, and its $W$, `[d_hidden feats]`.
 #
 # **Before you code**: why the least *training* loss, when it is the test loss that we are after?
+
+
+# %% exercises=["best_instance"]
+def best_instance(
+    model: DoubleDescentModel, batch: Float[Tensor, "batch inst feats"]
+) -> tuple[Float[Tensor, "batch feats"], Float[Tensor, "d_hidden feats"]]:
+    """Batch and weights of the instance that has the least loss on its batch.
+
+    Args:
+        model: trained.
+        batch: what each instance was trained on.
+    Returns:
+        Its part of `batch`, and its `W`.
+    """
+    ### BEGIN SOLUTION
+    with t.no_grad():
+        best = model.calculate_loss(model(batch), batch, per_inst=True).argmin()
+        return batch[:, best], model.W[best].clone()
+    ### END SOLUTION
+
 
 # %% exercise="best_instance" role="test"
 if MAIN:
