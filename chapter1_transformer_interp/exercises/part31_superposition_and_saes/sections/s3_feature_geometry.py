@@ -25,7 +25,7 @@ if MAIN:
 # > - how to split a model's features into groups that do not disturb each other
 # > - what happens to the geometry when one feature differs from the rest, and while a model learns
 #
-# *About 1 hour 30 minutes (an estimate). It needs section 1 for its ideas, not for its code.*
+# *About 2 hours, the reading not included (an estimate). It needs section 1 for its ideas, not for its code.*
 
 # %% [markdown]
 # ## How many dimensions does a feature get?
@@ -430,7 +430,8 @@ if MAIN:
 #   a cloud that sinks as more features crowd in.
 # - **Above the plateau** ($p$ = 0.5 to 0.7) there is disorder rather than triangles: a few points pass near
 #   $\tfrac23$, and each run has them elsewhere.
-# - **At the dense end there is hardly a point**: next to nobody's column is longer than $\tfrac12$, as you saw.
+# - **At the dense end there is hardly a point**: next to nobody's column is longer than $\tfrac12$, as you saw. Points
+#   that do appear there lie low, since the many short columns, none of which is drawn, cast shadows, too.
 
 # %% tags=["claim"]
 if MAIN:
@@ -603,7 +604,8 @@ if MAIN:
 # %% [markdown] figure="dimensionality_by_group" role="see"
 # Circles (groups of two) lie on the line of the digon, diamonds (groups of five) on the line of the pentagon. Squares
 # (groups of six to eight) lie on the line of the antiprism or a little below it, since by then the groups touch. For
-# $p$ of 0.13 and below all points are of one large group.
+# $p$ of 0.13 and below all points are of one large group. Crosses, left of the plateau, are alone in their group and
+# still have less than a dimension: what crowds them is the many columns too short to be in any group.
 
 # %% tags=["claim"]
 if MAIN:
@@ -698,7 +700,8 @@ if MAIN:
 # %% [markdown]
 # ### Six and eight
 #
-# Now 12 models each of 6 and of 8 features, at $p = 0.1$.
+# Now 12 models each of 6 and of 8 features, at $p = 0.1$. The cell counts what they have become, and draws one of eight
+# features.
 #
 # **Before you run it**: candidates for 6 are three digons at right angles, two triangles, or an octahedron. (Careful:
 # two of these three are the same.) And for 8, will it be the cube or the antiprism?
@@ -708,6 +711,11 @@ if MAIN:
     six, eight = (train_in_space(n, p=0.1, n_inst=12, batch_size=512) for n in (6, 8))
     eight_fractions = compute_dimensionality(eight.W.detach())  # [inst feats]
     off_antiprism = (eight_fractions - 3 / 8).abs().amax(dim=1)  # [inst]
+    six_groups = orthogonal_groups(six.W.detach())
+    n_linked = (six_groups[:, :, None] == six_groups[:, None, :]).sum(dim=2)  # [inst feats], size of a feature's group
+    three_digons = (n_linked == 2).all(dim=1) & (six_groups >= 0).all(dim=1)
+    print(f"6 features: three digons in {three_digons.sum()} models of 12")
+    print(f"8 features: every dimensionality within 0.02 of 3/8 in {(off_antiprism < 0.02).sum()} models of 12")
     utils.plot_polytope_3d(eight.W[off_antiprism.argmin()], title="Eight features: a square antiprism, not a cube")
 
 # %% [markdown] figure="square_antiprism" role="see"
@@ -735,9 +743,6 @@ if MAIN:
     sums = eight_fractions.sum(dim=1)[is_antiprism]
     to_opposite = cosines[is_antiprism][..., 2].median()  # the third lowest: the opposite corner of the same square
     height = (1 + to_opposite) / 2
-    six_groups = orthogonal_groups(six.W.detach())
-    n_linked = (six_groups[:, :, None] == six_groups[:, None, :]).sum(dim=2)  # [inst feats], size of a feature's group
-    three_digons = (n_linked == 2).all(dim=1) & (six_groups >= 0).all(dim=1)
     utils.claim(
         18,
         "with three hidden dimensions 4 features form a tetrahedron at best, 6 three digons, 8 a square antiprism",
@@ -866,12 +871,12 @@ if MAIN:
 
 # %% [markdown] figure="one_feature_share" role="see"
 # Feature 0 gets about $\tfrac25$ or nothing. The jump lies at a ratio between 0.2 and 0.3 where its probability is
-# varied, and near 0.35 where its importance is. On the same side of the jump the others go from $\tfrac25$ to
+# varied, and near 0.35 where its importance is. At the same place the others go from $\tfrac25$ to
 # $\tfrac12$: this is a **phase change**, like that of the plateau you saw, with the sparsity of one feature as the
 # knob.
 #
 # On the pentagon's side the two curves bend in **opposite** ways: a more important feature gets a little more than
-# $\tfrac25$, a more frequent one less, 0.37 at five times the rate. The angles agree: from a feature that is more
+# $\tfrac25$, a more frequent one less, 0.37 to 0.38 at five times the rate. The angles agree: from a feature that is more
 # frequent or more important the two neighbours keep away (some 77° in place of 72°), on one that is rarer or less
 # important they close in. What differs is the **length** of its column. A rare feature's is longer than the others', so
 # that it is read well the few times it is on; an unimportant one's is shorter. "It matters less" and "it is there less
@@ -968,11 +973,13 @@ if MAIN:
 
 # %% [markdown] figure="learning_dynamics" role="see"
 # The copy shown is the one that took longest. Its loss goes down a **staircase**: it stands still for hundreds of
-# steps, then falls within a hundred or two. Below, on the same time axis, the dimensionalities stand still while the
-# loss does, and move when it falls (the dotted lines).
+# steps, then falls within a few hundred. Below, on the same time axis, the dimensionalities move most when it falls (the
+# dotted lines), and hardly at all in the middle of a flat stretch. The match is not perfect: at the edges of a fall
+# features with short columns go on moving for a while, and the loss hardly feels it.
 #
 # Follow single features. On a flat stretch you find values that you know: 1 for a dimension of one's own, $\tfrac12$
 # for the end of a digon, and often $\tfrac14$ for two features that lie side by side and **share** one end of a digon.
+# In the expected figure there is also a long column with two short ones on its line, at 0.8 and twice 0.1.
 # A fall of the loss is the moment at which such company parts, or a feature that had been squeezed out finds room. At
 # the end all five are at $\tfrac25$: a pentagon.
 
