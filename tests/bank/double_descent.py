@@ -321,6 +321,15 @@ def two_steps(model, optimizer, batch):
     return loss.detach()
 
 
+@wrong(STEP, "no-step")
+def zeroed_between_backward_and_step(model, optimizer, batch):
+    loss = model.calculate_loss(model(batch), batch, per_inst=True)
+    loss.sum().backward()
+    optimizer.zero_grad()
+    optimizer.step()
+    return loss.detach()
+
+
 @right(STEP)
 def zeroed_last(model, optimizer, batch):
     loss = model.calculate_loss(model(batch), batch, per_inst=True)
@@ -362,13 +371,13 @@ def gradients_by_hand(model, optimizer, batch):
 # ---- the best instance
 
 
-def middle(model):
-    """The instance whose weights are of middling length."""
-    return model.W.norm(dim=(1, 2)).sort().indices[len(model.W) // 2]
-
-
 def of(model, batch):
     return model.calculate_loss(model(batch), batch, per_inst=True)
+
+
+def middle(model, batch):
+    """The instance of middling loss."""
+    return of(model, batch).sort().indices[len(model.W) // 2]
 
 
 for name, diagnosis, choose in (
@@ -384,11 +393,12 @@ for name, diagnosis, choose in (
     ("batch_transposed", "transposed", lambda m, b: (b[:, (k := of(m, b).argmin())].T, m.W[k])),
     ("axis_kept", "kept-axis", lambda m, b: (b[:, [(k := of(m, b).argmin())]], m.W[[k]])),
     ("axis_of_W_kept", "kept-axis", lambda m, b: (b[:, (k := of(m, b).argmin())], m.W[k][None])),
+    ("swapped", "swapped", lambda m, b: (m.W[(k := of(m, b).argmin())], b[:, k])),
     ("only_W", "type", lambda m, b: m.W[of(m, b).argmin()]),
     ("nothing", "type", lambda m, b: None),
     ("three", "type", lambda m, b: (b[:, (k := of(m, b).argmin())], m.W[k], m.b_final[k])),
     ("dictionary", "type", lambda m, b: {"batch": b[:, (k := of(m, b).argmin())], "W": m.W[k]}),
-    ("least_bias", "wrong-instance", lambda m, b: (b[:, (k := middle(m))], m.W[k])),
+    ("middling_loss", "wrong-instance", lambda m, b: (b[:, (k := middle(m, b))], m.W[k])),
     ("numpy", "type", lambda m, b: (b[:, (k := of(m, b).argmin())].numpy(), m.W[k])),
 ):  # fmt: skip
     add(BEST, name, choose, diagnosis)

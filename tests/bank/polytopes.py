@@ -250,7 +250,7 @@ def height_a_half(polytope):
     return built(polytope, square_antiprism=antiprism(1 / 2))
 
 
-@wrong(IDEAL, "off-centre")
+@wrong(IDEAL, "degrees")
 def degrees_for_radians(polytope):
     angles = 72.0 * t.arange(5)
     return built(polytope, pentagon=t.stack([angles.cos(), angles.sin()]))

@@ -302,7 +302,9 @@ def _check_moved(
         gradient = history[-1][name]
         mistakes = [
             Mistake(
-                "no-step", f"{name} has not moved.\nCall backward on the loss, then optimizer.step().", before[name]
+                "no-step",
+                f"{name} has not moved.\nCall backward on the loss, then optimizer.step(), and no zero_grad() between.",
+                before[name],
             )
         ]
         if plain_descent:
@@ -349,13 +351,17 @@ def test_best_instance(trial: Trial, choose: Callable[..., Any]) -> str:
 
 def _check_choice(trial: Trial, choose: Callable[..., Any], sizes: Sizes, rows: int, best: int) -> None:
     model = reference_model(trial, sizes)
+    batch = trial.uniform(rows, sizes.inst, sizes.feats, low=0.1)
     with t.no_grad():
         model.b_final.zero_()
-        # Weights from small to large: the smallest ones answer next to nothing, and score best.
         order = [best, *(k for k in range(sizes.inst) if k != best)]
         for size, k in enumerate(order):
             model.W[k].mul_(0.05 if size == 0 else 1.0 + size)
-    batch = trial.uniform(rows, sizes.inst, sizes.feats, low=0.1)
+        # Without bias a loss grows with the square of its batch: scale batches, and the order of the losses is certain.
+        wanted = t.empty(sizes.inst, device=batch.device)
+        wanted[order] = t.tensor([0.02, *(0.3 * 1.5**k for k in range(sizes.inst - 1))], device=batch.device)
+        losses = model.calculate_loss(model(batch), batch, per_inst=True)
+        batch = batch * (wanted / losses).sqrt()[:, None]
     watch = {"batch": batch, "model.W": model.W}
     got = trial.call("best_instance(model, batch)", choose, model, batch, watch=watch)
     if not issubclass(type(got), tuple | list) or len(got) != 2:
@@ -364,6 +370,10 @@ def _check_choice(trial: Trial, choose: Callable[..., Any], sizes: Sizes, rows: 
             "type", f"the answer is {kind}, expected two tensors: batch, W.", "Return batch[...], model.W[...]."
         )
     W = model.W.detach()
+    shapes = [tuple(plain(part).shape) if is_tensor(part) else () for part in got]
+    if shapes == [tuple(W[best].shape), tuple(batch[:, best].shape)] and shapes[0] != shapes[1]:
+        headline = f"the answer is W {list(shapes[0])}, then the batch {list(shapes[1])}; expected the batch first."
+        raise Failure("swapped", headline, "Return batch[...], model.W[...].")
     losses = model.calculate_loss(model(batch), batch, per_inst=True).detach()
     worst = int(losses.argmax())
     _check_part(

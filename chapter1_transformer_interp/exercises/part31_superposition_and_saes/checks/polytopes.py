@@ -202,6 +202,9 @@ def _explain_angles(name: str, W: Tensor, cosines: Tensor, wanted: Tensor) -> Fa
     n_corners = W.shape[1]
     listed = ", ".join(number(value) for value in sorted({round(one, 4) for one in wanted[0, :-1].tolist()}))
     expected = f"expected cosines between a corner and the others: {listed}"
+    if _in_degrees(W):
+        headline = f"the corners of the {name} are {360 // n_corners} radians apart: cos and sin take radians."
+        return Failure("degrees", headline, "A full turn is 2π: t.deg2rad, or angles of 2 * t.pi / n.", expected)
     unit_distance = (W[:, :, None] - W[:, None, :]).norm(dim=0)
     if n_corners > 1 and (unit_distance + t.eye(n_corners, device=W.device)).min() < 1e-3:
         return Failure(
@@ -222,6 +225,15 @@ def _explain_angles(name: str, W: Tensor, cosines: Tensor, wanted: Tensor) -> Fa
         headline = f"the corners of the {name} do not balance: their sum has length {number(W.sum(dim=1).norm())}."
         return Failure("off-centre", headline, "Each is of length 1, and they must be spread evenly.", expected)
     return Failure("not-regular", f"the corners of the {name} are at other angles.", expected)
+
+
+def _in_degrees(W: Tensor) -> bool:
+    """Whether neighbouring columns of a polygon stand 360 / n radians apart, where degrees were meant."""
+    n_corners = W.shape[1]
+    if len(W) != 2 or n_corners < 3:
+        return False
+    steps = (W[:, 1:] * W[:, :-1]).sum(dim=0)
+    return bool((steps - math.cos(360 / n_corners)).abs().max() < CLOSE)
 
 
 def _level(W: Tensor) -> float | None:

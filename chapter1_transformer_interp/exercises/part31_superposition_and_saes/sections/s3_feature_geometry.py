@@ -25,7 +25,7 @@ if MAIN:
 # > - how to split a model's features into groups that do not disturb each other
 # > - what happens to the geometry when one feature differs from the rest, and while a model learns
 #
-# *About 1 hour 30 minutes (an estimate). It needs section 1 for its ideas, not for its code.*
+# *About 2 hours, the reading not included (an estimate). It needs section 1 for its ideas, not for its code.*
 
 # %% [markdown]
 # ## How many dimensions does a feature get?
@@ -52,6 +52,22 @@ if MAIN:
     )
 
 
+# %% [markdown] exercise="dimensions_per_feature"
+# ## Exercise: `dimensions_per_feature`
+#
+# > Difficulty 1 of 5 · importance 3 of 5 · about 5 minutes (an estimate)
+#
+# Start with the whole model. A feature that is represented has a column of length about 1, one that was dropped has a
+# column near 0. So the sum of squared lengths counts the features, roughly, and
+#
+# $$D^* = \frac{m}{\lVert W \rVert_F^2}, \qquad \lVert W \rVert_F^2 = \sum_i \lVert W_i \rVert^2,$$
+#
+# is how many of the $m$ hidden dimensions there are for each of them.
+#
+# **Before you code**: what is $D^*$ for two orthogonal features of length 1 in the plane? For two antipodal pairs?
+# And for an instance that represents nothing?
+
+
 # %% exercises=["dimensions_per_feature"]
 def dimensions_per_feature(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Tensor, " inst"]:
     """Hidden dimensions for each feature that a model represents: d_hidden / ‖W‖²_F (Elhage et al. 2022).
@@ -68,21 +84,6 @@ def dimensions_per_feature(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Ten
     return W.shape[1] / n_represented
     ### END SOLUTION
 
-
-# %% [markdown] exercise="dimensions_per_feature"
-# ## Exercise: `dimensions_per_feature`
-#
-# > Difficulty 1 of 5 · importance 3 of 5 · about 5 minutes (an estimate)
-#
-# Start with the whole model. A feature that is represented has a column of length about 1, one that was dropped has a
-# column near 0. So the sum of squared lengths counts the features, roughly, and
-#
-# $$D^* = \frac{m}{\lVert W \rVert_F^2}, \qquad \lVert W \rVert_F^2 = \sum_i \lVert W_i \rVert^2,$$
-#
-# is how many of the $m$ hidden dimensions there are for each of them.
-#
-# **Before you code**: what is $D^*$ for two orthogonal features of length 1 in the plane? For two antipodal pairs?
-# And for an instance that represents nothing?
 
 # %% exercise="dimensions_per_feature" role="test"
 if MAIN:
@@ -160,6 +161,24 @@ if MAIN:
     )
 
 
+# %% [markdown] exercise="compute_dimensionality"
+# ## Exercise: `compute_dimensionality`
+#
+# > Difficulty 2 of 5 · importance 5 of 5 · about 15 minutes (an estimate)
+#
+# Stand on the line of feature $i$, along $\hat W_i = W_i / \lVert W_i \rVert$, and see who else is there. Feature $j$
+# casts a shadow of length $\hat W_i \cdot W_j$ on your line. Feature $i$ has it to itself if it is the only one that
+# casts any; if others do, it gets a **share**: its own square over the sum of all squares,
+#
+# $$D_i = \frac{\lVert W_i \rVert^2}{\sum_j (\hat W_i \cdot W_j)^2}.$$
+#
+# The sum includes $j = i$, whose shadow is $\lVert W_i \rVert$ itself. A feature with no column has no line, and its
+# share is 0.
+#
+# **Before you code**: work it out for a feature that is orthogonal to all others, and for one of an antipodal pair.
+# What happens to $D_i$ when all weights are doubled?
+
+
 # %% exercises=["compute_dimensionality"]
 def compute_dimensionality(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Tensor, "inst feats"]:
     """Dimensionality of each feature: D_i = ‖W_i‖² / Σ_j (Ŵ_i · W_j)², with Ŵ_i = W_i / ‖W_i‖ (Elhage et al. 2022).
@@ -179,23 +198,6 @@ def compute_dimensionality(W: Float[Tensor, "inst d_hidden feats"]) -> Float[Ten
     return norms**2 / projections.pow(2).sum(dim=-1).clamp_min(tiny)
     ### END SOLUTION
 
-
-# %% [markdown] exercise="compute_dimensionality"
-# ## Exercise: `compute_dimensionality`
-#
-# > Difficulty 2 of 5 · importance 5 of 5 · about 15 minutes (an estimate)
-#
-# Stand on the line of feature $i$, along $\hat W_i = W_i / \lVert W_i \rVert$, and see who else is there. Feature $j$
-# casts a shadow of length $\hat W_i \cdot W_j$ on your line. Feature $i$ has it to itself if it is the only one that
-# casts any; if others do, it gets a **share**: its own square over the sum of all squares,
-#
-# $$D_i = \frac{\lVert W_i \rVert^2}{\sum_j (\hat W_i \cdot W_j)^2}.$$
-#
-# The sum includes $j = i$, whose shadow is $\lVert W_i \rVert$ itself. A feature with no column has no line, and its
-# share is 0.
-#
-# **Before you code**: work it out for a feature that is orthogonal to all others, and for one of an antipodal pair.
-# What happens to $D_i$ when all weights are doubled?
 
 # %% exercise="compute_dimensionality" role="test"
 if MAIN:
@@ -243,27 +245,6 @@ if MAIN:
 # models leave very little: see the claim below the next figure but one.
 
 
-# %% exercises=["predicted_dimensionality"]
-def predicted_dimensionality(polytope: str) -> float:
-    """The share of a dimension that each feature of an ideal polytope gets, worked out by hand.
-
-    Args:
-        polytope: "digon", "triangle", "tetrahedron", "pentagon" or "square antiprism"; corners have length 1.
-    Returns:
-        D_i of any of its corners, as a fraction: they are all alike.
-    """
-    ### BEGIN SOLUTION
-    sum_of_squares = {  # of the cosines between a corner and every corner, its own 1 first
-        "digon": 1 + 1,
-        "triangle": 1 + 2 * (1 / 4),
-        "tetrahedron": 1 + 3 * (1 / 9),
-        "pentagon": 1 + 3 / 2,  # 2 cos² 72° + 2 cos² 144° = 3/2
-        "square antiprism": 1 + 3 * (1 / 9) + 4 / 3,  # its own square, then 2 of (√2 - 1)²/9 and 2 of (√2 + 1)²/9
-    }
-    return 1 / sum_of_squares[polytope]
-    ### END SOLUTION
-
-
 # %% [markdown] exercise="predicted_dimensionality"
 # ## Exercise: `predicted_dimensionality`
 #
@@ -285,6 +266,28 @@ def predicted_dimensionality(polytope: str) -> float:
 #
 # **Before you code**: with columns of length 1, what does $D_i$ become in terms of the cosines between corner $i$ and
 # the others?
+
+
+# %% exercises=["predicted_dimensionality"]
+def predicted_dimensionality(polytope: str) -> float:
+    """The share of a dimension that each feature of an ideal polytope gets, worked out by hand.
+
+    Args:
+        polytope: "digon", "triangle", "tetrahedron", "pentagon" or "square antiprism"; corners have length 1.
+    Returns:
+        D_i of any of its corners, as a fraction: they are all alike.
+    """
+    ### BEGIN SOLUTION
+    sum_of_squares = {  # of the cosines between a corner and every corner, its own 1 first
+        "digon": 1 + 1,
+        "triangle": 1 + 2 * (1 / 4),
+        "tetrahedron": 1 + 3 * (1 / 9),
+        "pentagon": 1 + 3 / 2,  # 2 cos² 72° + 2 cos² 144° = 3/2
+        "square antiprism": 1 + 3 * (1 / 9) + 4 / 3,  # its own square, then 2 of (√2 - 1)²/9 and 2 of (√2 + 1)²/9
+    }
+    return 1 / sum_of_squares[polytope]
+    ### END SOLUTION
+
 
 # %% exercise="predicted_dimensionality" role="test"
 if MAIN:
@@ -314,6 +317,19 @@ if MAIN:
 # choose? You will see.
 
 
+# %% [markdown] exercise="ideal_polytope"
+# ## Exercise: `ideal_polytope`
+#
+# > Difficulty 3 of 5 · importance 3 of 5 · about 20 minutes (an estimate)
+#
+# Now build the five, and let your `compute_dimensionality` judge your predictions. A polytope is a matrix of weights:
+# column $i$ is corner $i$, of length 1, and the rows are the dimensions of the table above (the digon has one row).
+#
+# Where the shape points and which corner is the first does not matter.
+#
+# **Before you code**: the antiprism with one square turned by 45°. What would it be without the turn?
+
+
 # %% exercises=["ideal_polytope"]
 def ideal_polytope(polytope: str) -> Float[Tensor, "d_hidden feats"]:
     """Weights whose columns are the corners of an ideal polytope around the origin, each of length 1.
@@ -341,18 +357,6 @@ def ideal_polytope(polytope: str) -> Float[Tensor, "d_hidden feats"]:
     return t.stack([radius * angles.cos(), radius * angles.sin(), heights])
     ### END SOLUTION
 
-
-# %% [markdown] exercise="ideal_polytope"
-# ## Exercise: `ideal_polytope`
-#
-# > Difficulty 3 of 5 · importance 3 of 5 · about 20 minutes (an estimate)
-#
-# Now build the five, and let your `compute_dimensionality` judge your predictions. A polytope is a matrix of weights:
-# column $i$ is corner $i$, of length 1, and the rows are the dimensions of the table above (the digon has one row).
-#
-# Where the shape points and which corner is the first does not matter.
-#
-# **Before you code**: the antiprism with one square turned by 45°. What would it be without the turn?
 
 # %% exercise="ideal_polytope" role="test"
 if MAIN:
@@ -426,7 +430,8 @@ if MAIN:
 #   a cloud that sinks as more features crowd in.
 # - **Above the plateau** ($p$ = 0.5 to 0.7) there is disorder rather than triangles: a few points pass near
 #   $\tfrac23$, and each run has them elsewhere.
-# - **At the dense end there is hardly a point**: next to nobody's column is longer than $\tfrac12$, as you saw.
+# - **At the dense end there is hardly a point**: next to nobody's column is longer than $\tfrac12$, as you saw. Points
+#   that do appear there lie low, since the many short columns, none of which is drawn, cast shadows, too.
 
 # %% tags=["claim"]
 if MAIN:
@@ -469,6 +474,32 @@ if MAIN:
     )
 
 
+# %% [markdown]
+# ## Which features belong together?
+#
+# A share of $\tfrac12$ says that a feature is in company. It does not say in whose. If the shapes are real, features
+# should fall into **groups**: features of a group overlap, features of different groups are orthogonal, each group
+# lives in a few dimensions of its own. Putting shapes side by side in orthogonal spaces is called a **tegum product**,
+# and the shapes are its factors: TMS found that toy models arrange features as tegum products of small polytopes.
+
+# %% [markdown] exercise="orthogonal_groups"
+# ## Exercise: `orthogonal_groups`
+#
+# > Difficulty 3 of 5 · importance 4 of 5 · about 20 minutes (an estimate)
+#
+# Split a model's features into its factors. Only represented features count ($\lVert W_i \rVert > \tfrac12$). Two of
+# them are **linked** if
+#
+# $$\left| \hat W_i \cdot \hat W_j \right| > \text{threshold},$$
+#
+# and a group is everything that can be reached over links: if 3 overlaps with 7, and 7 with 9, all three are in one
+# group, even if 3 and 9 are orthogonal. Answer with the number of each feature's group. Which numbers you choose is up
+# to you, as long as they are whole, 0 or more, and differ between the groups of an instance. Features that are not
+# represented get -1.
+#
+# **Before you code**: how many groups do you expect at $p = 0.39$? Which sizes? And at $p = 0.05$?
+
+
 # %% exercises=["orthogonal_groups"]
 def orthogonal_groups(W: Float[Tensor, "inst d_hidden feats"], threshold: float = 0.2) -> Int[Tensor, "inst feats"]:
     """Groups of features that overlap, directly or through others; different groups are (nearly) orthogonal.
@@ -501,31 +532,6 @@ def orthogonal_groups(W: Float[Tensor, "inst d_hidden feats"], threshold: float 
         labels = spread
     ### END SOLUTION
 
-
-# %% [markdown]
-# ## Which features belong together?
-#
-# A share of $\tfrac12$ says that a feature is in company. It does not say in whose. If the shapes are real, features
-# should fall into **groups**: features of a group overlap, features of different groups are orthogonal, each group
-# lives in a few dimensions of its own. Putting shapes side by side in orthogonal spaces is called a **tegum product**,
-# and the shapes are its factors: TMS found that toy models arrange features as tegum products of small polytopes.
-
-# %% [markdown] exercise="orthogonal_groups"
-# ## Exercise: `orthogonal_groups`
-#
-# > Difficulty 3 of 5 · importance 4 of 5 · about 20 minutes (an estimate)
-#
-# Split a model's features into its factors. Only represented features count ($\lVert W_i \rVert > \tfrac12$). Two of
-# them are **linked** if
-#
-# $$\left| \hat W_i \cdot \hat W_j \right| > \text{threshold},$$
-#
-# and a group is everything that can be reached over links: if 3 overlaps with 7, and 7 with 9, all three are in one
-# group, even if 3 and 9 are orthogonal. Answer with the number of each feature's group. Which numbers you choose is up
-# to you, as long as they are whole, 0 or more, and differ between the groups of an instance. Features that are not
-# represented get -1.
-#
-# **Before you code**: how many groups do you expect at $p = 0.39$? Which sizes? And at $p = 0.05$?
 
 # %% exercise="orthogonal_groups" role="test"
 if MAIN:
@@ -598,7 +604,8 @@ if MAIN:
 # %% [markdown] figure="dimensionality_by_group" role="see"
 # Circles (groups of two) lie on the line of the digon, diamonds (groups of five) on the line of the pentagon. Squares
 # (groups of six to eight) lie on the line of the antiprism or a little below it, since by then the groups touch. For
-# $p$ of 0.13 and below all points are of one large group.
+# $p$ of 0.13 and below all points are of one large group. Crosses, left of the plateau, are alone in their group and
+# still have less than a dimension: what crowds them is the many columns too short to be in any group.
 
 # %% tags=["claim"]
 if MAIN:
@@ -693,7 +700,8 @@ if MAIN:
 # %% [markdown]
 # ### Six and eight
 #
-# Now 12 models each of 6 and of 8 features, at $p = 0.1$.
+# Now 12 models each of 6 and of 8 features, at $p = 0.1$. The cell counts what they have become, and draws one of eight
+# features.
 #
 # **Before you run it**: candidates for 6 are three digons at right angles, two triangles, or an octahedron. (Careful:
 # two of these three are the same.) And for 8, will it be the cube or the antiprism?
@@ -703,6 +711,11 @@ if MAIN:
     six, eight = (train_in_space(n, p=0.1, n_inst=12, batch_size=512) for n in (6, 8))
     eight_fractions = compute_dimensionality(eight.W.detach())  # [inst feats]
     off_antiprism = (eight_fractions - 3 / 8).abs().amax(dim=1)  # [inst]
+    six_groups = orthogonal_groups(six.W.detach())
+    n_linked = (six_groups[:, :, None] == six_groups[:, None, :]).sum(dim=2)  # [inst feats], size of a feature's group
+    three_digons = (n_linked == 2).all(dim=1) & (six_groups >= 0).all(dim=1)
+    print(f"6 features: three digons in {three_digons.sum()} models of 12")
+    print(f"8 features: every dimensionality within 0.02 of 3/8 in {(off_antiprism < 0.02).sum()} models of 12")
     utils.plot_polytope_3d(eight.W[off_antiprism.argmin()], title="Eight features: a square antiprism, not a cube")
 
 # %% [markdown] figure="square_antiprism" role="see"
@@ -730,9 +743,6 @@ if MAIN:
     sums = eight_fractions.sum(dim=1)[is_antiprism]
     to_opposite = cosines[is_antiprism][..., 2].median()  # the third lowest: the opposite corner of the same square
     height = (1 + to_opposite) / 2
-    six_groups = orthogonal_groups(six.W.detach())
-    n_linked = (six_groups[:, :, None] == six_groups[:, None, :]).sum(dim=2)  # [inst feats], size of a feature's group
-    three_digons = (n_linked == 2).all(dim=1) & (six_groups >= 0).all(dim=1)
     utils.claim(
         18,
         "with three hidden dimensions 4 features form a tetrahedron at best, 6 three digons, 8 a square antiprism",
@@ -861,12 +871,12 @@ if MAIN:
 
 # %% [markdown] figure="one_feature_share" role="see"
 # Feature 0 gets about $\tfrac25$ or nothing. The jump lies at a ratio between 0.2 and 0.3 where its probability is
-# varied, and near 0.35 where its importance is. On the same side of the jump the others go from $\tfrac25$ to
+# varied, and near 0.35 where its importance is. At the same place the others go from $\tfrac25$ to
 # $\tfrac12$: this is a **phase change**, like that of the plateau you saw, with the sparsity of one feature as the
 # knob.
 #
 # On the pentagon's side the two curves bend in **opposite** ways: a more important feature gets a little more than
-# $\tfrac25$, a more frequent one less, 0.37 at five times the rate. The angles agree: from a feature that is more
+# $\tfrac25$, a more frequent one less, 0.37 to 0.38 at five times the rate. The angles agree: from a feature that is more
 # frequent or more important the two neighbours keep away (some 77° in place of 72°), on one that is rarer or less
 # important they close in. What differs is the **length** of its column. A rare feature's is longer than the others', so
 # that it is read well the few times it is on; an unimportant one's is shorter. "It matters less" and "it is there less
@@ -963,11 +973,13 @@ if MAIN:
 
 # %% [markdown] figure="learning_dynamics" role="see"
 # The copy shown is the one that took longest. Its loss goes down a **staircase**: it stands still for hundreds of
-# steps, then falls within a hundred or two. Below, on the same time axis, the dimensionalities stand still while the
-# loss does, and move when it falls (the dotted lines).
+# steps, then falls within a few hundred. Below, on the same time axis, the dimensionalities move most when it falls (the
+# dotted lines), and hardly at all in the middle of a flat stretch. The match is not perfect: at the edges of a fall
+# features with short columns go on moving for a while, and the loss hardly feels it.
 #
 # Follow single features. On a flat stretch you find values that you know: 1 for a dimension of one's own, $\tfrac12$
 # for the end of a digon, and often $\tfrac14$ for two features that lie side by side and **share** one end of a digon.
+# In the expected figure there is also a long column with two short ones on its line, at 0.8 and twice 0.1.
 # A fall of the loss is the moment at which such company parts, or a feature that had been squeezed out finds room. At
 # the end all five are at $\tfrac25$: a pentagon.
 

@@ -40,9 +40,10 @@ if MAIN:
 # Real data sets end. A model with enough room can then do something else: store the data points themselves, and answer
 # each with what it saw. It scores perfectly on its training set and knows nothing of the rest.
 #
-# Classical statistics says: the more room a model has for its data, the worse it does on fresh ones. **Deep double
-# descent** is what one observes instead. As a data set grows, or a model, the **test loss** first gets worse, passes a
-# peak, and falls again. Nothing in the classical picture says why, or what happens inside.
+# Classical statistics says: past some point, the more room a model has for its data, the worse it does on fresh ones.
+# **Deep double descent** is what one observes instead. As a model grows, the **test loss** falls, then rises to a peak,
+# and falls a second time. As a data set grows, there is such a peak as well: for a while, more data make a model worse.
+# Nothing in the classical picture says why, or what happens inside.
 #
 # Henighan et al. 2023, *Superposition, Memorization, and Double Descent* (SMDD below), look inside with the toy model of
 # section 1. Their answer in one sentence: **a small data set is stored as data points in superposition, a large one as
@@ -71,7 +72,7 @@ if MAIN:
 # | AdamW's learning rate | 0.001 | 0.003 at its peak | Makes up for the fewer steps. |
 # | warm-up | 2,500 steps | 800 | A tenth of the run. |
 # | decay of the rate | | a quarter of a cosine to zero | The schedule you write below. |
-# | models | many seeds, the best kept | 4 for each $T$ | We draw the one with the least training loss, and report the **mean** test loss: that of the best-trained model alone jumps from seed to seed. |
+# | models | many seeds, the best kept | 4 for each $T$ | We draw the one with the least training loss, and report the test losses of **all four**: that of the best-trained model alone jumps from seed to seed. |
 # | weight decay | 0.01 | 0.01 live; 0.01, 0.1 and 1 shipped | |
 # | loss | mean squared error | the same, shown as error of a whole row | Rows have length 1, so a model that always answers 0 scores 1. Multiply by $1/n$ for the mean. |
 #
@@ -84,7 +85,22 @@ if MAIN:
 # of section 1.
 
 
-# %% exercises=["linear_warmup_lr", "anthropic_lr"]
+# %% [markdown] exercise="linear_warmup_lr"
+# ## Exercise: `linear_warmup_lr`
+#
+# > Difficulty 1 of 5 · importance 2 of 5 · about 5 minutes (an estimate)
+#
+# AdamW divides each gradient by a running mean of its size. In the first steps that mean is made of a handful of
+# gradients, and a step can be far too long. A warm-up keeps the first steps short:
+#
+# $$f(s) = \min\left(1, \frac{s}{w}\right)$$
+#
+# with $s$ the step and $w$ the length of the warm-up, which is the argument `steps` of this function.
+#
+# **Before you code**: how long is the very first step? Does it matter?
+
+
+# %% exercises=["linear_warmup_lr"]
 def linear_warmup_lr(step: int, steps: int) -> float:
     """Factor on the learning rate that rises evenly from 0 at step 0 to 1 at step `steps`, and stays 1 after it.
 
@@ -96,37 +112,6 @@ def linear_warmup_lr(step: int, steps: int) -> float:
     return min(1.0, step / steps)
     ### END SOLUTION
 
-
-def anthropic_lr(step: int, steps: int, warmup: int = 2500) -> float:
-    """Factor on the learning rate: a warm-up over the first `warmup` steps, a quarter of a cosine over the rest.
-
-    Args:
-        step: number of the step, 0 to steps - 1.
-        steps: all steps. With `warmup` steps or fewer, the run ends while the rate still rises.
-        warmup: steps of the warm-up, 1 or more.
-    Returns:
-        `linear_warmup_lr(step, warmup)`, and from step `warmup` on `cosine_decay_lr`, as if it began there.
-    """
-    ### BEGIN SOLUTION
-    if step < warmup or steps <= warmup:
-        return linear_warmup_lr(step, warmup)
-    return cosine_decay_lr(step - warmup, steps - warmup)
-    ### END SOLUTION
-
-
-# %% [markdown] exercise="linear_warmup_lr"
-# ## Exercise: `linear_warmup_lr`
-#
-# > Difficulty 1 of 5 · importance 2 of 5 · about 5 minutes (an estimate)
-#
-# AdamW divides each gradient by a running mean of its size. In the first steps that mean is made of a handful of
-# gradients, and a step can be far too long. A warm-up keeps the first steps short:
-#
-# $$f(s) = \min\left(1, \frac{s}{S}\right)$$
-#
-# with $s$ the step and $S$ the length of the warm-up.
-#
-# **Before you code**: how long is the very first step? Does it matter?
 
 # %% exercise="linear_warmup_lr" role="test"
 if MAIN:
@@ -144,7 +129,8 @@ if MAIN:
 #
 # > Difficulty 2 of 5 · importance 3 of 5 · about 10 minutes (an estimate)
 #
-# First the warm-up, then a slow end, so that the last steps no longer jump about the minimum:
+# The schedule of SMDD, whose authors are at Anthropic. First the warm-up, then a slow end, so that the last steps no
+# longer jump about the minimum:
 #
 # $$f(s) = \begin{cases} s / w & s < w\\ \cos\left(\dfrac{\pi}{2} \cdot \dfrac{s - w}{S - w - 1}\right) & s \ge w \end{cases}$$
 #
@@ -154,6 +140,25 @@ if MAIN:
 #
 # **Before you code**: is there a jump where the two parts meet? What does a run of 2,000 steps see of this schedule, if
 # the warm-up takes 2,500?
+
+
+# %% exercises=["anthropic_lr"]
+def anthropic_lr(step: int, steps: int, warmup: int = 2500) -> float:
+    """Factor on the learning rate: a warm-up over the first `warmup` steps, a quarter of a cosine over the rest.
+
+    Args:
+        step: number of the step, 0 to steps - 1.
+        steps: all steps. With `warmup` steps or fewer, the run ends while the rate still rises.
+        warmup: steps of the warm-up, 1 or more.
+    Returns:
+        `linear_warmup_lr(step, warmup)`, and from step `warmup` on `cosine_decay_lr`, as if it began there.
+    """
+    ### BEGIN SOLUTION
+    if step < warmup or steps <= warmup:
+        return linear_warmup_lr(step, warmup)
+    return cosine_decay_lr(step - warmup, steps - warmup)
+    ### END SOLUTION
+
 
 # %% exercise="anthropic_lr" role="test"
 if MAIN:
@@ -381,7 +386,23 @@ if MAIN:
 # Two functions complete the picture: a training step, and the choice of the best model.
 
 
-# %% exercises=["full_batch_step", "best_instance"]
+# %% [markdown] exercise="full_batch_step"
+# ## Exercise: `full_batch_step`
+#
+# > Difficulty 2 of 5 · importance 3 of 5 · about 10 minutes (an estimate)
+#
+# Forward, loss, backward, step, on all data points at once:
+#
+# $$\theta \leftarrow \mathrm{optimizer}\left(\theta, \nabla_\theta \sum_k L_k\right)$$
+#
+# and tell what each instance's loss was before it. `optimize` does the same 8,000 times, only faster: it knows that
+# rows are nearly all zeros, and computes the gradient in closed form.
+#
+# **Before you code**: the instances share no parameter. What does the gradient of the **sum** of their losses hold for
+# each of them? And of the mean?
+
+
+# %% exercises=["full_batch_step"]
 def full_batch_step(
     model: DoubleDescentModel, optimizer: t.optim.Optimizer, batch: Float[Tensor, "batch inst feats"]
 ) -> Float[Tensor, " inst"]:
@@ -402,39 +423,6 @@ def full_batch_step(
     return loss.detach()
     ### END SOLUTION
 
-
-def best_instance(
-    model: DoubleDescentModel, batch: Float[Tensor, "batch inst feats"]
-) -> tuple[Float[Tensor, "batch feats"], Float[Tensor, "d_hidden feats"]]:
-    """Batch and weights of the instance that has the least loss on its batch.
-
-    Args:
-        model: trained.
-        batch: what each instance was trained on.
-    Returns:
-        Its part of `batch`, and its `W`.
-    """
-    ### BEGIN SOLUTION
-    with t.no_grad():
-        best = model.calculate_loss(model(batch), batch, per_inst=True).argmin()
-        return batch[:, best], model.W[best].clone()
-    ### END SOLUTION
-
-
-# %% [markdown] exercise="full_batch_step"
-# ## Exercise: `full_batch_step`
-#
-# > Difficulty 2 of 5 · importance 3 of 5 · about 10 minutes (an estimate)
-#
-# Forward, loss, backward, step, on all data points at once:
-#
-# $$\theta \leftarrow \mathrm{optimizer}\left(\theta, \nabla_\theta \sum_k L_k\right)$$
-#
-# and tell what each instance's loss was before it. `optimize` does just this 8,000 times, only faster: it knows that
-# rows are nearly all zeros, and computes the gradient in closed form.
-#
-# **Before you code**: the instances share no parameter. What does the gradient of the **sum** of their losses hold for
-# each of them? And of the mean?
 
 # %% exercise="full_batch_step" role="test"
 if MAIN:
@@ -465,6 +453,26 @@ if MAIN:
 #
 # **Before you code**: why the least *training* loss, when it is the test loss that we are after?
 
+
+# %% exercises=["best_instance"]
+def best_instance(
+    model: DoubleDescentModel, batch: Float[Tensor, "batch inst feats"]
+) -> tuple[Float[Tensor, "batch feats"], Float[Tensor, "d_hidden feats"]]:
+    """Batch and weights of the instance that has the least loss on its batch.
+
+    Args:
+        model: trained.
+        batch: what each instance was trained on.
+    Returns:
+        Its part of `batch`, and its `W`.
+    """
+    ### BEGIN SOLUTION
+    with t.no_grad():
+        best = model.calculate_loss(model(batch), batch, per_inst=True).argmin()
+        return batch[:, best], model.W[best].clone()
+    ### END SOLUTION
+
+
 # %% exercise="best_instance" role="test"
 if MAIN:
     tests.test_best_instance(best_instance)
@@ -481,7 +489,7 @@ if MAIN:
 #
 # Whoever chooses models by their test loss has trained on the test set, by hand. The training loss says which model did
 # best at what it was asked to do; what that does to fresh data is the result. It is a noisy one, so the curves below
-# show the mean over all models.
+# show all models, not the chosen one.
 
 # %% [markdown]
 # ## Experiment: your own loop on five data points
@@ -504,6 +512,10 @@ if MAIN:
         losses.append(full_batch_step(five_points, optimizer, data_set))
         schedule.step()
     best_batch, best_W = best_instance(five_points, data_set)
+    x, y = best_W.detach() @ best_batch.T  # the five hidden vectors
+    angles = t.atan2(y, x).rad2deg().sort().values
+    own_gaps = t.cat([angles[1:], angles[:1] + 360]) - angles  # between neighbours, in degrees
+    print("angles between neighbours, best model:", ", ".join(f"{gap:.0f}°" for gap in own_gaps.tolist()))
     line(
         (1_000 * t.stack(losses)[::10].T).clamp_min(1e-4),  # squared error of a row; below 0.0001 it is as good as none
         x=list(range(0, 1_500, 10)),
@@ -514,12 +526,12 @@ if MAIN:
     ).update_yaxes(dtick=1, tickformat="~g", range=[-4.2, 0.2])
 
 # %% [markdown] figure="own_loop" role="see"
-# All start at an error of 1. They fall to a shelf between 0.1 and 0.2, and stay there for some hundred steps: four of the
-# five data points have found a place, and the fifth costs an error of 1 in one row of five, 0.2. Then it squeezes in, and
-# the error falls to next to nothing (the figure ends at 0.0001). A curve that ends higher belongs to a model that got
+# All start at an error of 1. Nearly all fall to a shelf between 0.1 and 0.2, and stay there for some hundred steps: four
+# of the five data points have found a place, and the fifth costs an error of nearly 1 in one row of five, nearly 0.2. Then
+# it squeezes in, and the error falls to next to nothing (the figure ends at 0.0001). A curve that ends higher belongs to a model that got
 # stuck, with two data points in each other's way. This is why you train several.
 #
-# The best model has its five data points at nearly equal angles, like the pentagon of section 1. That pentagon was made
+# The best model has its five data points at nearly equal angles, as printed, like the pentagon of section 1. That pentagon was made
 # of five **features** and came of endless data; this one is made of five **data points**.
 
 # %% [markdown]
@@ -679,6 +691,7 @@ if MAIN:
             utils.Measured("T = 3: least angle between two points (degrees)", apart.min(), at_least=80),
             utils.Measured("T = 4: departure from 90° (degrees)", of_best("gap_deviation", 4), at_most=10),
             utils.Measured("T = 5: departure from 72° (degrees)", of_best("gap_deviation", 5), at_most=18),
+            utils.Measured("the same, own loop", (own_gaps - 72).abs().max(), at_most=18),
             utils.Measured("T = 4: longest over shortest point", of_best("norm_ratio", 4), at_most=1.15),
             utils.Measured("T = 5: longest over shortest point", of_best("norm_ratio", 5), at_most=1.15),
             utils.Measured("T = 5 to 200: least median D of points over m/T", ratio[middle].min(), at_least=0.75),
@@ -710,7 +723,7 @@ if MAIN:
 # On the left, one mark a data point and one a feature, of all four models. Data points follow the dotted line $m/T$: the
 # two dimensions are dealt out evenly among them. Features stay low, until at the largest sizes a few of them rise.
 #
-# The sum is 2 throughout, on both sides; what changes is how many share it. That is on the right. $(\sum D)^2 / \sum D^2$
+# The sum stays close to 2 throughout, on both sides; what changes is how many share it. That is on the right. $(\sum D)^2 / \sum D^2$
 # counts vectors: $T$ equal ones count as $T$, one alone as 1.
 #
 # - Up to about 200 data points, nearly all of them share the plane: the curve runs along the dotted line. Features share
@@ -726,6 +739,7 @@ if MAIN:
     five = W[:, W.norm(dim=0).topk(5).indices]  # [2 5], the longest features at T = 1,000
     angles = t.atan2(five[1], five[0]).rad2deg().sort().values
     gaps = t.cat([angles[1:], angles[:1] + 360]) - angles
+    sums = t.stack([D.sum(dim=-1) for D in [*data_D, *feature_D]])  # [size inst], of data points, then of features
     widest = sweep["weight_norm"][[sizes.index(200), sizes.index(300)]].median(dim=1).values
     utils.claim(
         22,
@@ -748,6 +762,12 @@ if MAIN:
                 at_most=20,
             ),
             utils.Measured("the same at T = 200", sweep["feature_effective"][8].median(), at_least=100),
+            utils.Measured(
+                "sum of D, data points or features, median model: least of any T",
+                sums.median(dim=1).values.min(),
+                at_least=1.9,
+            ),
+            utils.Measured("sum of D, data points or features, any T: largest", sums.max(), at_most=2 + 1e-3),
             utils.Measured("‖W‖ at T = 200 and 300, the lesser median", widest.min(), at_least=28),
             utils.Measured("‖W‖ at T = 1,000, median model", sweep["weight_norm"][-1].median(), at_most=5),
         ],
@@ -764,6 +784,8 @@ if MAIN:
 
 # %% figure="double_descent"
 if MAIN:
+    weight_norms = sweep["weight_norm"].median(dim=1).values.tolist()
+    print("‖W‖, median model:", ", ".join(f"{norm:.1f} (T = {T})" for T, norm in zip(sizes, weight_norms, strict=True)))
     utils.plot_loss_by_size(
         sizes,
         {"test loss": sweep["test_loss"].T, "training loss": sweep["train_loss"].T},
@@ -776,11 +798,11 @@ if MAIN:
 # A line is the median of four models, its band reaches from the least to the largest. (Training losses below 0.05 leave
 # the figure.)
 #
-# 1. **Up to some 60 data points** the model remembers. It restores the first dozen or so nearly without error, then more
-#    and more badly. Fresh rows hardly touch what it has stored: it answers nearly 0, and scores about 1. (T = 3 is a
+# 1. **Up to some 60 data points** the model remembers. Up to a dozen or so it restores nearly without error, more of them
+#    more and more badly. Fresh rows hardly touch what it has stored: it answers nearly 0, and scores about 1. (T = 3 is a
 #    little above 1: there no bias holds the answers back.)
-# 2. **In between** the test loss is *ten times* that of a model which answers 0. To keep hundreds of points apart the
-#    weights have become huge: look at $\lVert W \rVert$, from 2 for three points up to 35. A fresh row shares features
+# 2. **In between** the test loss is about *ten times* that of a model which answers 0. To keep hundreds of points apart the
+#    weights have become huge: $\lVert W \rVert$, printed above the figure, goes from 2 for three points up to 35. A fresh row shares features
 #    with many of the points, and calls up large answers that belong to others.
 # 3. **From 700 on** remembering is hopeless, and for the first time the best way to lower the *training* loss is to learn
 #    features. The test loss falls below 1, the training loss meets it from below, and the weights shrink to a tenth.
@@ -818,7 +840,7 @@ if MAIN:
 # The weights at the peak are large, and weight decay makes large weights expensive. The next figure is drawn from a
 # longer sweep that comes with the course: three weight decays, fourteen sizes, ten seeds of four models each.
 #
-# **Before you run it**: a weight decay of 1 shrinks every weight by 0.3 % a step, on top of what the gradient does. What
+# **Before you run it**: a weight decay of 1 shrinks every weight by up to 0.3 % a step, on top of what the gradient does. What
 # becomes of the peak? And of the training loss?
 
 # %% figure="weight_decay"
@@ -929,7 +951,7 @@ if MAIN:
 #
 # - A model with a **small data set** stores the data points: regular polygons in the plane, each point with $m/T$ of a
 #   dimension. A model with a **large** one stores features: a pentagon.
-# - **In between**, fresh data cost ten times what the answer 0 would. That peak is double descent, and it has a picture:
+# - **In between**, fresh data cost about ten times what the answer 0 would. That peak is double descent, and it has a picture:
 #   a full ring of data points, held apart by huge weights.
 # - **Weight decay** takes the peak away. What it costs is memory.
 # - Both regimes are **superposition**: more things than dimensions. What the things are depends on the data, not on the
