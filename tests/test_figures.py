@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from types import SimpleNamespace
 
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 import torch as t
@@ -44,6 +45,41 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
     ),
     "plot_loss_by_size": lambda: utils.plot_loss_by_size(
         [10, 100], {"test": weights(3, 2).abs()}, "The test loss rises to a peak between two regimes, and falls again"
+    ),
+    "plot_latents_in_2d": lambda: utils.plot_latents_in_2d(
+        weights(2, 5, 2), weights(2, 2, 5), t.arange(10).reshape(2, 5) % 3 > 0, "Latents point where features do"
+    ),
+    "plot_reconstructions_in_2d": lambda: utils.plot_reconstructions_in_2d(
+        weights(2, 40, 2), 0.9 * weights(2, 40, 2), weights(2, 5), "What comes back is a little smaller"
+    ),
+    "plot_projections": lambda: utils.plot_projections(
+        {"linear": (weights(60), t.arange(60) % 3 == 0, [(0.3, "threshold")])}, "A projection overlaps with its own off"
+    ),
+    "plot_true_against_found": lambda: utils.plot_true_against_found(
+        {"standard": (weights(50, 5).relu(), weights(50, 5).relu(), 0.8, 0.96, -0.2)}, "What was found is too small"
+    ),
+    "plot_straight_through": lambda: utils.plot_straight_through(
+        t.linspace(0.1, 0.9, 9),
+        weights(9).square(),
+        weights(9),
+        {0.1: weights(9)},
+        [0.05, 0.1],
+        weights(2).abs(),
+        weights(2).abs(),
+        "The estimate lies about the exact slope",
+    ),
+    "plot_sparsity_fidelity": lambda: utils.plot_sparsity_fidelity(
+        pd.DataFrame(
+            {
+                "data": "iid",
+                "variant": ["standard", "standard", "gated", "gated"],
+                "value": [0.1, 0.2] * 2,
+                "L0": [1.0, 2.0, 1.5, 2.5],
+                "explained": [0.8, 0.9, 0.7, 0.8],
+                "matching": [0.9, 0.95, 0.8, 0.9],
+            }
+        ),
+        "More latents explain more and match less",
     ),
     "plot_polytope_3d": lambda: utils.plot_polytope_3d(weights(3, 6)),
     "plot_relu_in_two_bases": utils.plot_relu_in_two_bases,

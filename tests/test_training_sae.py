@@ -368,10 +368,10 @@ def test_draw_batch_hands_the_generator_to_those_who_take_one() -> None:
         def generate_batch(self, batch_size: int, *, generator: Any = None) -> Any:
             return batch_size, generator
 
-    class DoesNot:
+    class TakesNone:
         def generate_batch(self, batch_size: int) -> Any:
             return batch_size
 
     ours = generator()
     assert draw_batch(Takes(), 3, ours) == (3, ours) and draw_batch(Takes(), 3) == (3, None)
-    assert draw_batch(DoesNot(), 3, ours) == 3
+    assert draw_batch(TakesNone(), 3, ours) == 3

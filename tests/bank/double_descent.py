@@ -391,7 +391,7 @@ for name, diagnosis, choose in (
     ("whole_W", "all-instances", lambda m, b: (b[:, of(m, b).argmin()], m.W)),
     ("transposed", "transposed", lambda m, b: (b[:, (k := of(m, b).argmin())], m.W[k].T)),
     ("batch_transposed", "transposed", lambda m, b: (b[:, (k := of(m, b).argmin())].T, m.W[k])),
-    ("axis_kept", "kept-axis", lambda m, b: (b[:, [(k := of(m, b).argmin())]], m.W[[k]])),
+    ("axis_kept", "kept-axis", lambda m, b: (b[:, (k := of(m, b).argmin()) : k + 1], m.W[k : k + 1])),
     ("axis_of_W_kept", "kept-axis", lambda m, b: (b[:, (k := of(m, b).argmin())], m.W[k][None])),
     ("swapped", "swapped", lambda m, b: (m.W[(k := of(m, b).argmin())], b[:, k])),
     ("only_W", "type", lambda m, b: m.W[of(m, b).argmin()]),

@@ -245,7 +245,7 @@ def add_classes(test: LearnerTest) -> None:
     """What is no class, or one that lacks something."""
     exercise, original, method = test.exercise, getattr(solutions, test.takes), method_of(test)
     is_function = is_function_of_torch(test)
-    missing = "raised" if method == "__init__" or is_function else "missing-method"
+    missing = "raised" if method == "__init__" else "missing-method"
     add(exercise, "hostile-object", an_object(original), "not-a-class")
     add(exercise, "hostile-missing-method", type("Hostile", (original,), {method: None}), missing)
     plain = type("Hostile", (), {"__init__": lambda self, *a, **k: None})

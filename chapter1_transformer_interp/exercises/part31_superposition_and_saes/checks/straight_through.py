@@ -258,6 +258,8 @@ def _check_step(trial: Trial, function: Any, reference: Any, jumps: bool) -> str
         raise Failure(
             "not-a-function", f"{name} is no torch.autograd.Function.", f"Write class {name}(t.autograd.Function)."
         )
+    if not callable(function.apply):
+        raise Failure("missing-method", f"{name}.apply is no method.", "Define forward and backward, and leave apply.")
     for text, shape, theta_shape, eps, suspect in CASES:
         z, theta = _inputs(trial, shape, theta_shape, eps)
         with trial.case(text, suspect):
