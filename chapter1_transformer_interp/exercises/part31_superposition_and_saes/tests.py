@@ -8,13 +8,9 @@ from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
 from .checks.batches import test_generate_batch
 from .checks.dimensionality import test_compute_dimensionality, test_dimensions_per_feature
-from .checks.double_descent import (
-    test_best_instance,
-    test_double_descent_calculate_loss,
-    test_double_descent_dimensionality,
-    test_full_batch_step,
-)
+from .checks.double_descent import test_double_descent_calculate_loss, test_double_descent_dimensionality
 from .checks.feature_metrics import test_feature_interference, test_feature_norms
+from .checks.full_batch import test_best_instance, test_full_batch_step
 from .checks.groups import test_orthogonal_groups
 from .checks.neurons import (
     test_computation_calculate_loss,
@@ -31,11 +27,14 @@ from .checks.pairs import (
 )
 from .checks.polysemanticity import test_features_per_neuron, test_largest_share, test_rotate_neurons
 from .checks.polytopes import test_ideal_polytope, test_predicted_dimensionality
-from .checks.sae import test_sae_forward, test_sae_generate_batch, test_sae_init, test_sae_W_dec_normalized
+from .checks.sae import test_sae_generate_batch, test_sae_init, test_sae_W_dec_normalized
+from .checks.sae_forward import test_sae_forward
+from .checks.sae_gated import test_gated_sae
+from .checks.sae_jumprelu import test_jumprelu_sae
 from .checks.sae_matching import test_match_latents
 from .checks.sae_rations import test_keep_batch_top_k, test_keep_top_k, test_nested_reconstruction_loss, test_shrinkage
-from .checks.sae_resampling import test_resample_advanced, test_resample_simple
-from .checks.sae_variants import test_gated_sae, test_jumprelu_sae
+from .checks.sae_resampling import test_resample_simple
+from .checks.sae_resampling_advanced import test_resample_advanced
 from .checks.schedules import test_anthropic_lr, test_linear_warmup_lr
 from .checks.straight_through import test_heaviside, test_jumprelu, test_rectangle
 from .checks.toy_models import test_calculate_loss, test_model
