@@ -115,6 +115,10 @@ def lie(result: t.Tensor) -> t.Tensor:
     return result.as_subclass(Lying)
 
 
+def not_contiguous(result: t.Tensor) -> t.Tensor:
+    return t.stack([result, t.zeros_like(result)], dim=-1)[..., 0]
+
+
 # Of exercises whose answer is a number: a Python number, an array of one or a tensor of one are right there.
 SPOILED_NUMBERS: list[tuple[str, Callable[[float], Any]]] = [
     ("type", lambda result: None),
@@ -130,7 +134,7 @@ SPOILED_NUMBERS: list[tuple[str, Callable[[float], Any]]] = [
     *((diagnosis, spoil) for diagnosis, spoil in SPOILED if diagnosis in ("raised", "unsolved")),
 ]
 
-DISTURBED: list[Callable[[t.Tensor], Any]] = [change_global_state, print_much, lie]
+DISTURBED: list[Callable[[t.Tensor], Any]] = [change_global_state, print_much, lie, not_contiguous]
 
 # Answers that give nothing back, but change the model: there is no result to spoil.
 SILENT = ("__init__", "resample_simple", "resample_advanced")
@@ -235,7 +239,7 @@ def add_results(test: LearnerTest) -> None:
         said = otherwise.get(spoil.__name__, otherwise.get(diagnosis, diagnosis))
         add(exercise, f"hostile-{number}-{diagnosis}", change(exercise, spoil), said)
     for disturb in DISTURBED:
-        if disturb is not lie or not is_number:
+        if disturb not in (lie, not_contiguous) or not is_number:
             add(exercise, f"harmless-{disturb.__name__}", change(exercise, disturb), None)
     if not is_silent:
         add(exercise, "hostile-drifting", change(exercise, drifting), otherwise.get("drifting", "values"))

@@ -97,7 +97,9 @@ def _tell_apart(inputs: Inputs) -> bool:
     cosines = unit @ unit.transpose(0, 2, 1) - np.eye(unit.shape[1])
     p = inputs.probability()
     share = inputs.probability(with_directionless=True)[:, 0].max()
-    return bool(cosines.max() < 0.9995 and p[:, 1].max() > 0.06 and p.max() < 0.8 and share > 0.015)
+    unsquared = np.abs(p - inputs.probability(1)).max()
+    apart = cosines.max() < 0.9995 and p[:, 1].max() > 0.06 and share > 0.015 and unsquared > 0.14
+    return bool(apart and p.max() < 0.8)
 
 
 def _advanced(
