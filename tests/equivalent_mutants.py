@@ -8,6 +8,15 @@ IDENTITY = "the names are constants of the module, interned by Python: == and is
 SAME_NUMBER = "for these numbers both give the same"
 THRESHOLD = "no cosine or length is exactly at the threshold"
 BEYOND = "differs only for steps after the last, which never come"
+TWO_NAMES = "of the two names that can come, it tells apart the same ones"
+ONE_ARRAY = "one axis has one array of indices: the first is the last"
+SAME_LENGTH = "both have an entry for each instance"
+LAST_OF_TWO = "of two axes the last is axis 1"
+COUNTED = "a count is never below 0: > 0 and != 0 are the same"
+UNREAD = "what stands there is never read"
+SCALED = "a factor for each instance changes no probability, one for each row no direction"
+TINY = "eps is too small to be seen beside a norm, so that a maximum of the two is right as well, and 0 / -eps is 0"
+NEVER_ZERO = "no pre-activation of a gate is exactly 0"
 WHERE_THEY_MEET = "both parts are 1 where they meet"
 
 _REASONS = {
@@ -74,6 +83,57 @@ _REASONS = {
     ("double_descent_dimensionality", "return t.where(squared_norm {} 0, squared_norm / shared, 0.0)"): (
         (">", "!=", NEVER_NEGATIVE),
     ),
+    ("sae_init", 'elif cfg.decoder_init {} "encoder":'): (("==", "is", IDENTITY), ("==", "<=", TWO_NAMES)),
+    (
+        "sae_W_dec_normalized",
+        "return self.W_dec / (self.W_dec.norm(dim=-1, keepdim=True) {} self.cfg.weight_normalize_eps)",
+    ): (("+", "-", TINY),),
+    ("match_latents", "columns = alive.nonzero()[{}]"): (("0", " -1", ONE_ARRAY),),
+    (
+        "match_latents",
+        "for inst, (cosine, alive) in enumerate(zip(cosines.detach().cpu().numpy(), live.cpu().numpy(), strict={})):",
+    ): (("True", "False", SAME_LENGTH),),
+    ("resample_simple", "dead = (frac_active_in_window {} 0).all(dim=0)"): (("==", "<=", "a share is never below 0"),),
+    (
+        "resample_advanced",
+        "rows = t.multinomial(t.where(can_choose, weights, {}), self.cfg.d_sae, replacement=True, generator=generator)",
+    ): (("1.0", "2.0", UNREAD),),
+    (
+        "resample_advanced",
+        "mean_norm = t.where(n_live > 0, (norms * ~dead).sum(dim=-1, keepdim=True) / n_live.clamp_min({}), 1.0)",
+    ): (("1", " 0", UNREAD),),
+    (
+        "resample_advanced",
+        "mean_norm = t.where(n_live {} 0, (norms * ~dead).sum(dim=-1, keepdim=True) / n_live.clamp_min(1), 1.0)",
+    ): ((">", "!=", COUNTED),),
+    (
+        "resample_advanced",
+        "mean_norm = t.where(n_live > 0, (norms * ~dead).sum(dim={}, keepdim=True) / n_live.clamp_min(1), 1.0)",
+    ): (("-1", "1", LAST_OF_TWO), ("-1", "+1", LAST_OF_TWO)),
+    ("resample_advanced", "n_live = (~dead).sum(dim={}, keepdim=True)"): (
+        ("-1", "1", LAST_OF_TWO),
+        ("-1", "+1", LAST_OF_TWO),
+    ),
+    ("resample_advanced", "can_choose = weights.sum(dim={}, keepdim=True) > 0"): (
+        ("-1", "1", LAST_OF_TWO),
+        ("-1", "+1", LAST_OF_TWO),
+    ),
+    ("resample_advanced", "can_choose = weights.sum(dim=-1, keepdim=True) {} 0"): ((">", "!=", NEVER_NEGATIVE),),
+    ("resample_advanced", "weights = t.where(largest {} 0, L_reconstruction, 0.0)"): ((">", "!=", NEVER_NEGATIVE),),
+    (
+        "resample_advanced",
+        "self.replace_latents(dead {} can_choose, F.normalize(chosen, dim=-1), resample_scale * mean_norm)",
+    ): (("&", "*", BOOLEAN),),
+    (
+        "resample_advanced",
+        "weights = (weights {} weights.amax(dim=0).clamp_min(t.finfo(h.dtype).tiny)).pow(2).mT"
+        "  # [inst batch], at most 1",
+    ): (("/", "*", SCALED),),
+    (
+        "resample_advanced",
+        "chosen = (offset {} largest.clamp_min(t.finfo(h.dtype).tiny)[..., None]).transpose(0, 1)  # [inst batch d_in]",
+    ): (("/", "*", SCALED),),
+    ("gated_sae", "acts_post = (gate_pre {} 0).to(h.dtype) * magnitude"): ((">", ">=", NEVER_ZERO),),
 }
 
 # (exercise, "line as it is  ->  line as changed") -> reason

@@ -374,6 +374,21 @@ class MultinomialOfZeros(Parts):
         return t.multinomial(weights.T, self.cfg.d_sae, replacement=True)
 
 
+@wrong(ADVANCED, "one-to-choose")
+class TwoInputsNeeded(Parts):
+    def weights(self, h):
+        weights = super().weights(h)
+        return weights * ((weights > 0).sum(0) > 1)
+
+
+@wrong(ADVANCED, "encoder-norm")
+class DividedByTwoAtLeast(Parts):
+    def norms(self, dead):
+        live = ~dead
+        mean = (self.W_enc.norm(dim=1) * live).sum(1) / live.sum(1).clamp(min=2)
+        return t.where(live.any(1), mean, 1.0)[:, None]
+
+
 @wrong(ADVANCED, "tied")
 class UntiedOnlyAdvanced(Parts):
     def finish(self, dead, unit, scale):

@@ -36,8 +36,13 @@ class Resampled:
         return np.asarray(columns / np.linalg.norm(columns, axis=-1, keepdims=True))
 
 
-def make_window(trial: Trial, sizes: SAESizes, dead_share: float) -> tuple[Tensor, Tensor]:
-    """`[window inst d_sae]` and which latents are dead in it; some of the live fired once, in one step."""
+def make_window(trial: Trial, sizes: SAESizes, dead_share: float, one_lives: bool = False) -> tuple[Tensor, Tensor]:
+    """`[window inst d_sae]` and which latents are dead in it; some of the live fired once, in one step.
+
+    Args:
+        dead_share: share of the latents that are dead.
+        one_lives: latent 0 of every instance lives all the same.
+    """
     window = trial.uniform(6, sizes.inst, sizes.d_sae, low=0.05, high=0.9)
     dead = trial.uniform(sizes.inst, sizes.d_sae) < dead_share
     if 0 < dead_share < 1:
@@ -51,6 +56,7 @@ def make_window(trial: Trial, sizes: SAESizes, dead_share: float) -> tuple[Tenso
         window[3, :, 1] = 1 / 1024
         quiet = (window == 0).all(0) & ~dead
         window[0][quiet] = 0.2
+    dead[:, 0] &= not one_lives
     window.masked_fill_(dead, 0)
     return window, dead
 

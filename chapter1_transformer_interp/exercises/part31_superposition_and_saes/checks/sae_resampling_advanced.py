@@ -50,9 +50,11 @@ def test_resample_advanced(trial: Trial, sae_class: Any) -> str:
         _advanced(trial, sae_class, PLANE, 0.0)
     with trial.case("all latents dead", ("none-live", "Where no latent lives, take 1 for the mean norm."), named=True):
         _advanced(trial, sae_class, PLANE, 1.0)
+    with trial.case("one latent alive", named=True):
+        _advanced(trial, sae_class, PLANE, 1.0, one_lives=True)
     with trial.case("tied weights", ("tied", "With tied weights _W_dec is None: set the encoder alone."), named=True):
         _advanced(trial, sae_class, TIED, 0.5)
-    with trial.case("an instance in which every input is b_dec", named=True):
+    with trial.case("instances in which every input is b_dec, or all but one", named=True):
         _nothing_to_choose(trial, sae_class)
     return "choice by squared loss, directions, lengths; none and all dead, tied weights, nothing to choose from"
 
@@ -103,14 +105,20 @@ def _tell_apart(inputs: Inputs) -> bool:
 
 
 def _advanced(
-    trial: Trial, sae_class: Any, sizes: SAESizes, dead_share: float, rows: int = 7, directionless: bool = False
+    trial: Trial,
+    sae_class: Any,
+    sizes: SAESizes,
+    dead_share: float,
+    rows: int = 7,
+    directionless: bool = False,
+    one_lives: bool = False,
 ) -> None:
     sae, reference = make_sae(trial, sae_class, sizes)
     set_parameters(trial, sae, reference, sizes)
     with t.no_grad():
         sae.W_enc.mul_(1 + t.arange(sizes.inst, device=trial.device)[:, None, None])
         reference.W_enc.copy_(sae.W_enc)
-    window, dead = make_window(trial, sizes, dead_share)
+    window, dead = make_window(trial, sizes, dead_share, one_lives)
     with t.no_grad():
         inputs = make_inputs(trial, sae, reference, rows, directionless)
     method = trial.method(sae, "resample_advanced")
@@ -242,15 +250,19 @@ def _inverse(loss: np.ndarray) -> np.ndarray:
 
 
 def _nothing_to_choose(trial: Trial, sae_class: Any) -> None:
-    """Instance 1 sees h = 0 throughout, and its b_dec is 0: nothing has a direction, and nothing may change there."""
+    """Instance 1 sees h = 0 throughout, and its b_dec is 0: nothing has a direction, and nothing may change there.
+
+    Instance 2 sees one input that has a direction, and every dead latent must get that one.
+    """
     sizes = SAESizes(3, 4, 9, 6)
     sae, reference = make_sae(trial, sae_class, sizes)
     set_parameters(trial, sae, reference, sizes)
     window, dead = make_window(trial, sizes, 0.5)
     x = trial.uniform(7, sizes.inst, sizes.feats, low=0.2)
     x[:, 1] = 0
+    x[1:, 2] = 0
     with t.no_grad():
-        sae.b_dec[1] = 0
+        sae.b_dec[1:] = 0
     record_features(sae, [x])
     method = trial.method(sae, "resample_advanced")
     may_change = dead.clone()
@@ -260,5 +272,8 @@ def _nothing_to_choose(trial: Trial, sae_class: Any) -> None:
     except Failure as failure:
         if failure.diagnosis == UNSOLVED:
             raise
+        if failure.diagnosis == "some-dead-kept":
+            headline = "where one input alone has a direction, dead latents were left as they were."
+            raise Failure("one-to-choose", headline, "One weight above 0 is enough to draw from.") from None
         advice = "Leave such an instance alone: t.multinomial needs a weight above 0."
         raise Failure("nothing-to-choose", failure.headline, advice, *failure.details[:1]) from failure.__cause__
