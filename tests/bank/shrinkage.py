@@ -126,6 +126,12 @@ def by_means(h, h_reconstructed, b_dec):
 
 
 @right(SHRINKAGE)
+def in_one_einsum(h, h_reconstructed, b_dec):
+    y_hat, y = h_reconstructed - b_dec, h - b_dec
+    return t.einsum("bid,bid->i", y_hat, y_hat) / t.einsum("bid,bid->i", y_hat, y)
+
+
+@right(SHRINKAGE)
 def by_norms(h, h_reconstructed, b_dec):
     y_hat, y = h_reconstructed - b_dec[None], h - b_dec[None]
     return y_hat.norm(dim=-1).square().mean(0) / t.einsum("bid,bid->bi", y_hat, y).mean(0)

@@ -113,8 +113,8 @@ def shrinkage(
     """
     ### BEGIN SOLUTION
     answer, truth = h_reconstructed - b_dec, h - b_dec
-    squared = einops.einsum(answer, answer, "batch inst d_in, batch inst d_in -> inst")
-    product = einops.einsum(answer, truth, "batch inst d_in, batch inst d_in -> inst")
+    squared = einops.reduce(answer**2, "batch inst d_in -> inst", "sum")
+    product = einops.reduce(answer * truth, "batch inst d_in -> inst", "sum")
     return squared / product
     ### END SOLUTION
 
@@ -127,13 +127,15 @@ if MAIN:
 # Subtract `b_dec` from both first. Both sums run over the batch **and** over `d_in`.
 
 # %% [markdown] exercise="shrinkage" role="hint"
-# `einops.einsum(a, b, "batch inst d_in, batch inst d_in -> inst")` multiplies entry by entry and sums over every axis
-# that does not stand on the right.
+# `einops.reduce(a * b, "batch inst d_in -> inst", "sum")` sums over every axis that does not stand on the right.
 
 # %% [markdown] exercise="shrinkage" role="solution"
 # With $s = 1/\gamma$ the error is $s^2\, \mathbb{E}\lVert \hat y\rVert^2 - 2 s\, \mathbb{E}[\hat y \cdot y] + \dots$, least at
 # $s = \mathbb{E}[\hat y \cdot y] / \mathbb{E}\lVert \hat y\rVert^2$. It is the ratio of two sums: the mean of each row's own
 # ratio would give a row near the origin as much weight as a large one.
+#
+# One `einsum` of both down to `inst` is as right on a few thousand rows. On 100,000 it is off by a thousandth in single
+# precision: it adds up row after row, while `sum` adds in blocks, so that small numbers meet small ones.
 #
 # It is the "relative shrinkage" of the first half's table. Below 1 there: now you know why.
 
