@@ -133,6 +133,14 @@ _REASONS = {
         "resample_advanced",
         "chosen = (offset {} largest.clamp_min(t.finfo(h.dtype).tiny)[..., None]).transpose(0, 1)  # [inst batch d_in]",
     ): (("/", "*", SCALED),),
+    ("keep_batch_top_k", "largest = pooled.topk(round(k * len(acts)), dim={})"): (
+        ("-1", "1", LAST_OF_TWO),
+        ("-1", "+1", LAST_OF_TWO),
+    ),
+    ("keep_batch_top_k", "kept = t.zeros_like(pooled).scatter({}, largest.indices, largest.values)"): (
+        ("-1", "1", LAST_OF_TWO),
+        ("-1", "+1", LAST_OF_TWO),
+    ),
     ("gated_sae", "acts_post = (gate_pre {} 0).to(h.dtype) * magnitude"): ((">", ">=", NEVER_ZERO),),
 }
 
