@@ -15,6 +15,7 @@ LAST_OF_TWO = "of two axes the last is axis 1"
 COUNTED = "a count is never below 0: > 0 and != 0 are the same"
 UNREAD = "what stands there is never read"
 SCALED = "a factor for each instance changes no probability, one for each row no direction"
+EDGES = "whether an edge of the window, or z = theta itself, counts is left open: tests keep off it"
 TINY = "eps is too small to be seen beside a norm, so that a maximum of the two is right as well, and 0 / -eps is 0"
 NEVER_ZERO = "no pre-activation of a gate is exactly 0"
 WHERE_THEY_MEET = "both parts are 1 where they meet"
@@ -141,6 +142,12 @@ _REASONS = {
         ("-1", "1", LAST_OF_TWO),
         ("-1", "+1", LAST_OF_TWO),
     ),
+    (
+        "nested_reconstruction_loss",
+        "parts = zip(acts[..., :used].split(sizes, dim=-1), W_dec[:, :used].split(sizes, dim=1), strict={})",
+    ): (("True", "False", "both are split into the same groups"),),
+    ("rectangle", "return (x.abs() {} width / 2).to(x.dtype)"): (("<", "<=", EDGES),),
+    ("jumprelu", "to_z = (z {} theta) * grad_output"): ((">", ">=", EDGES),),
     ("gated_sae", "acts_post = (gate_pre {} 0).to(h.dtype) * magnitude"): ((">", ">=", NEVER_ZERO),),
 }
 

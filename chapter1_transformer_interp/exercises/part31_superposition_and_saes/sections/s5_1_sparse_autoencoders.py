@@ -613,7 +613,7 @@ def short_warmup_lr(step: int, steps: int, warmup: int = 20) -> float:
 #   two features and answers both with it. So match **one to one**.
 
 
-# %% exercises=["match_latents"]
+# %%
 def feature_cosines(
     W_dec: Float[Tensor, "inst d_sae d_in"], W: Float[Tensor, "inst d_in feats"]
 ) -> Float[Tensor, "inst feats d_sae"]:
@@ -623,6 +623,20 @@ def feature_cosines(
     )
 
 
+# %% [markdown] exercise="match_latents"
+# ## Exercise: `match_latents`
+#
+# > Difficulty 2 of 5 · importance 4 of 5 · about 15 minutes (an estimate)
+#
+# Give every feature a latent of its own so that the *sum* of the cosines is as large as possible: an assignment
+# problem, which the Hungarian algorithm solves (`scipy.optimize.linear_sum_assignment`). Dead latents say nothing, so only live ones may be
+# chosen. If there are fewer of them than features, some features get none: index -1, cosine 0.
+#
+# **Before you code**: cosines of two features with two latents are $(0.9, 0.8)$ and $(0.85, 0.1)$. What does "the best first"
+# give, and what is the best sum?
+
+
+# %% exercises=["match_latents"]
 def match_latents(
     cosines: Float[Tensor, "inst feats d_sae"], live: Bool[Tensor, "inst d_sae"]
 ) -> tuple[Int[Tensor, "inst feats"], Float[Tensor, "inst feats"]]:
@@ -646,18 +660,6 @@ def match_latents(
     return latents, t.where(latents >= 0, matched, 0.0)
     ### END SOLUTION
 
-
-# %% [markdown] exercise="match_latents"
-# ## Exercise: `match_latents`
-#
-# > Difficulty 2 of 5 · importance 4 of 5 · about 15 minutes (an estimate)
-#
-# Give every feature a latent of its own so that the *sum* of the cosines is as large as possible: an assignment
-# problem, which the Hungarian algorithm solves (`scipy.optimize.linear_sum_assignment`). Dead latents say nothing, so only live ones may be
-# chosen. If there are fewer of them than features, some features get none: index -1, cosine 0.
-#
-# **Before you code**: cosines of two features with two latents are $(0.9, 0.8)$ and $(0.85, 0.1)$. What does "the best first"
-# give, and what is the best sum?
 
 # %% exercise="match_latents" role="test"
 if MAIN:

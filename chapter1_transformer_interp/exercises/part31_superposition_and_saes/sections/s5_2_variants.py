@@ -490,6 +490,18 @@ if MAIN:
 # but right in the mean over many. You write them in three small steps, and then check that claim.
 
 
+# %% [markdown] exercise="rectangle"
+# ## Exercise: `rectangle`
+#
+# > Difficulty 1 of 5 · importance 2 of 5 · about 5 minutes (an estimate)
+#
+# The window:
+#
+# $$K_w(x) = \begin{cases} 1 & \lvert x \rvert < w / 2\\ 0 & \text{otherwise.} \end{cases}$$
+#
+# **Before you code**: what is $\int K_1(x)\, dx$? Why must it be that?
+
+
 # %% exercises=["rectangle"]
 def rectangle(x: Float[Tensor, "*shape"], width: float = 1.0) -> Float[Tensor, "*shape"]:
     """The rectangle kernel: 1 where abs(x) < width / 2, else 0.
@@ -504,17 +516,6 @@ def rectangle(x: Float[Tensor, "*shape"], width: float = 1.0) -> Float[Tensor, "
     return (x.abs() < width / 2).to(x.dtype)
     ### END SOLUTION
 
-
-# %% [markdown] exercise="rectangle"
-# ## Exercise: `rectangle`
-#
-# > Difficulty 1 of 5 · importance 2 of 5 · about 5 minutes (an estimate)
-#
-# The window:
-#
-# $$K_w(x) = \begin{cases} 1 & \lvert x \rvert < w / 2\\ 0 & \text{otherwise.} \end{cases}$$
-#
-# **Before you code**: what is $\int K_1(x)\, dx$? Why must it be that?
 
 # %% exercise="rectangle" role="test"
 if MAIN:
@@ -970,61 +971,6 @@ if MAIN:
 # Each of the three is one function, and one exercise. The classes around them are given.
 
 
-# %% exercises=["keep_top_k", "keep_batch_top_k", "nested_reconstruction_loss"]
-def keep_top_k(acts: Float[Tensor, "batch inst d_sae"], k: int) -> Float[Tensor, "batch inst d_sae"]:
-    """The k largest activations of each row and instance; zero for all others.
-
-    Args:
-        acts: activations, 0 or more.
-        k: how many are kept, from 1 to d_sae.
-    """
-    ### BEGIN SOLUTION
-    largest = acts.topk(k, dim=-1)
-    return t.zeros_like(acts).scatter(-1, largest.indices, largest.values)
-    ### END SOLUTION
-
-
-def keep_batch_top_k(acts: Float[Tensor, "batch inst d_sae"], k: float | int) -> Float[Tensor, "batch inst d_sae"]:
-    """The round(k * batch) largest activations of each instance, wherever in the batch they are; zero for all others.
-
-    Args:
-        acts: activations, 0 or more.
-        k: how many are kept in the mean over rows; may be a fraction.
-    """
-    ### BEGIN SOLUTION
-    pooled = einops.rearrange(acts, "batch inst d_sae -> inst (batch d_sae)")
-    largest = pooled.topk(round(k * len(acts)), dim=-1)
-    kept = t.zeros_like(pooled).scatter(-1, largest.indices, largest.values)
-    return einops.rearrange(kept, "inst (batch d_sae) -> batch inst d_sae", batch=len(acts))
-    ### END SOLUTION
-
-
-def nested_reconstruction_loss(
-    h: Float[Tensor, "batch inst d_in"],
-    acts: Float[Tensor, "batch inst d_sae"],
-    W_dec: Float[Tensor, "inst d_sae d_in"],
-    b_dec: Float[Tensor, "inst d_in"],
-    group_sizes: tuple[int, ...],
-) -> Float[Tensor, "batch inst"]:
-    """Squared error (mean over d_in) of decoding the first g latents alone, summed over the groups g.
-
-    Args:
-        h: hidden activations.
-        acts: activations of the latents.
-        W_dec: decoder.
-        b_dec: its bias, which belongs to every group.
-        group_sizes: cumulative: (6, 12, 25) are the first 6, the first 12 and the first 25 latents.
-    """
-    ### BEGIN SOLUTION
-    sizes = [end - start for start, end in zip((0, *group_sizes), group_sizes, strict=False)]
-    pattern = "batch inst d_sae, inst d_sae d_in -> batch inst d_in"
-    used = group_sizes[-1]
-    parts = zip(acts[..., :used].split(sizes, dim=-1), W_dec[:, :used].split(sizes, dim=1), strict=True)
-    decoded = t.stack([einops.einsum(part, rows, pattern) for part, rows in parts])  # [groups batch inst d_in]
-    return (decoded.cumsum(dim=0) + b_dec - h).pow(2).mean(dim=-1).sum(dim=0)
-    ### END SOLUTION
-
-
 # %% [markdown] exercise="keep_top_k"
 # ## Exercise: `keep_top_k`
 #
@@ -1038,6 +984,21 @@ def nested_reconstruction_loss(
 #
 # **Before you code**: the activations come out of a ReLU. What is the L0 of a row in which fewer than $k$ of them are
 # above zero?
+
+
+# %% exercises=["keep_top_k"]
+def keep_top_k(acts: Float[Tensor, "batch inst d_sae"], k: int) -> Float[Tensor, "batch inst d_sae"]:
+    """The k largest activations of each row and instance; zero for all others.
+
+    Args:
+        acts: activations, 0 or more.
+        k: how many are kept, from 1 to d_sae.
+    """
+    ### BEGIN SOLUTION
+    largest = acts.topk(k, dim=-1)
+    return t.zeros_like(acts).scatter(-1, largest.indices, largest.values)
+    ### END SOLUTION
+
 
 # %% exercise="keep_top_k" role="test"
 if MAIN:
@@ -1065,6 +1026,23 @@ if MAIN:
 #
 # **Before you code**: what happens to a row in which nothing is on? And to one with five features on, with $k = 2$?
 
+
+# %% exercises=["keep_batch_top_k"]
+def keep_batch_top_k(acts: Float[Tensor, "batch inst d_sae"], k: float | int) -> Float[Tensor, "batch inst d_sae"]:
+    """The round(k * batch) largest activations of each instance, wherever in the batch they are; zero for all others.
+
+    Args:
+        acts: activations, 0 or more.
+        k: how many are kept in the mean over rows; may be a fraction.
+    """
+    ### BEGIN SOLUTION
+    pooled = einops.rearrange(acts, "batch inst d_sae -> inst (batch d_sae)")
+    largest = pooled.topk(round(k * len(acts)), dim=-1)
+    kept = t.zeros_like(pooled).scatter(-1, largest.indices, largest.values)
+    return einops.rearrange(kept, "inst (batch d_sae) -> batch inst d_sae", batch=len(acts))
+    ### END SOLUTION
+
+
 # %% exercise="keep_batch_top_k" role="test"
 if MAIN:
     tests.test_keep_batch_top_k(keep_batch_top_k)
@@ -1088,6 +1066,34 @@ if MAIN:
 #
 # **Before you code**: how many products does it take if you decode every group from scratch, and how many if you reuse
 # what the group before has decoded?
+
+
+# %% exercises=["nested_reconstruction_loss"]
+def nested_reconstruction_loss(
+    h: Float[Tensor, "batch inst d_in"],
+    acts: Float[Tensor, "batch inst d_sae"],
+    W_dec: Float[Tensor, "inst d_sae d_in"],
+    b_dec: Float[Tensor, "inst d_in"],
+    group_sizes: tuple[int, ...],
+) -> Float[Tensor, "batch inst"]:
+    """Squared error (mean over d_in) of decoding the first g latents alone, summed over the groups g.
+
+    Args:
+        h: hidden activations.
+        acts: activations of the latents.
+        W_dec: decoder.
+        b_dec: its bias, which belongs to every group.
+        group_sizes: cumulative: (6, 12, 25) are the first 6, the first 12 and the first 25 latents.
+    """
+    ### BEGIN SOLUTION
+    sizes = [end - start for start, end in zip((0, *group_sizes), group_sizes, strict=False)]
+    pattern = "batch inst d_sae, inst d_sae d_in -> batch inst d_in"
+    used = group_sizes[-1]
+    parts = zip(acts[..., :used].split(sizes, dim=-1), W_dec[:, :used].split(sizes, dim=1), strict=True)
+    decoded = t.stack([einops.einsum(part, rows, pattern) for part, rows in parts])  # [groups batch inst d_in]
+    return (decoded.cumsum(dim=0) + b_dec - h).pow(2).mean(dim=-1).sum(dim=0)
+    ### END SOLUTION
+
 
 # %% exercise="nested_reconstruction_loss" role="test"
 if MAIN:
