@@ -112,13 +112,14 @@ def plot_restarts(
     _draw_map(fig, to_numpy(single, "single"), r, p, to_numpy(border, "border"), "single", dict(row=1, col=1))
     _name_phases(fig, p)
     fig.add_scatter(
-        x=np.arange(1, len(share) + 1), y=share, mode="lines+markers+text", text=[f"{one:.2f}" for one in share],
-        textposition="bottom center", line=dict(color=PALETTE[1], width=2.5), marker=dict(size=9), showlegend=False,
+        x=np.arange(1, len(share) + 1), y=share, mode="lines+markers+text", text=[f"{one:.1%}" for one in share],
+        textposition="bottom right", line=dict(color=PALETTE[1], width=2.5), marker=dict(size=9), showlegend=False,
         hovertemplate="best of %{x}: %{y:.3f} of the cells<extra></extra>", row=1, col=2,
     )  # fmt: skip
     fig.update_yaxes(title_text=P_AXIS, row=1, col=1)
     fig.update_xaxes(title_text="runs a cell", dtick=1, row=1, col=2)
     fig.update_yaxes(title_text="share of cells in the best phase", range=[min(share) - 0.1, 1.02], row=1, col=2)
+    fig.update_xaxes(range=[0.7, len(share) + 0.9], row=1, col=2)
     fig.update_layout(width=860, height=420)
     return finish(
         fig,
@@ -195,11 +196,18 @@ def plot_vulnerability(
         line=dict(color=FAINT_INK, width=2, dash="dash"), hovertemplate="bound %{y:.2f}<extra></extra>",
     )  # fmt: skip
     fig.add_scatter(
-        x=x, y=mean, mode="markers+text", name="strongest attack found: mean over rows, 5 to 95 %",
-        text=[f"p = {one:.2g}" for one in p], textposition="bottom right", textfont=dict(size=11, color=FAINT_INK),
+        x=x, y=mean, mode="markers", name="strongest attack found: mean over rows, 5 to 95 %",
         error_y=dict(array=high - mean, arrayminus=mean - low, thickness=1.2, width=3),
         marker=dict(size=10, color=DEPTH[0]), customdata=p,
         hovertemplate="p = %{customdata:.3f}<br>%{x:.2f} features per dimension<br>change %{y:.2f}<extra></extra>",
+    )  # fmt: skip
+    named = [order[0]]  # points far enough apart for a word under each
+    for k in order[1:]:
+        if x[k] - x[named[-1]] > 0.07 * x.max():
+            named.append(k)
+    fig.add_scatter(
+        x=x[named], y=low[named], mode="text", text=[f"p = {p[k]:.2g}" for k in named], textposition="bottom center",
+        textfont=dict(size=11, color=FAINT_INK), hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     fig.update_xaxes(title_text="features per dimension, ‖W‖² / m", range=[0.7, 1.12 * x.max()])
     fig.update_yaxes(title_text="largest change of the output for ‖δ‖ = 1", rangemode="tozero")
