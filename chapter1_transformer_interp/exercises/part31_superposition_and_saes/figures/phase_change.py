@@ -17,7 +17,7 @@ R_TICKS, P_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10), (0.01, 0.02, 0.05, 0.1, 0.2, 0.
 
 
 def plot_phase_diagram(
-    phases: Mapping[str, Int[Tensor, "r p"]],
+    phases: Mapping[str, Int[Tensor, "_r _p"]],
     importances: Float[Tensor, " r"],
     densities: Float[Tensor, " p"],
     border: Float[Tensor, " r"],
