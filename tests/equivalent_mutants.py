@@ -8,6 +8,7 @@ IDENTITY = "the names are constants of the module, interned by Python: == and is
 SAME_NUMBER = "for these numbers both give the same"
 THRESHOLD = "no cosine or length is exactly at the threshold"
 BEYOND = "differs only for steps after the last, which never come"
+LAST_OF_TWO = "of two axes the last has the numbers 1 and -1"
 WHERE_THEY_MEET = "both parts are 1 where they meet"
 
 _REASONS = {
@@ -74,6 +75,11 @@ _REASONS = {
     ("double_descent_dimensionality", "return t.where(squared_norm {} 0, squared_norm / shared, 0.0)"): (
         (">", "!=", NEVER_NEGATIVE),
     ),
+    ("expected_loss", "return (error * chance).sum(dim={})"): (("-1", "1", LAST_OF_TWO), ("-1", "+1", LAST_OF_TWO)),
+    (
+        "strongest_attack",
+        "attack = t.where(length {} 0, norm * gradient / length, attack.detach())",
+    ): ((">", "!=", NEVER_NEGATIVE),),
 }
 
 # (exercise, "line as it is  ->  line as changed") -> reason
