@@ -88,7 +88,7 @@ def _name_phases(fig: go.Figure, p: np.ndarray) -> None:
     for x, share, phase in ((-0.62, 0.9, 0), (0.0, 0.32, 1), (0.62, 0.9, 2)):
         fig.add_annotation(
             x=x, y=low + share * (high - low), text=PHASES[phase], showarrow=False, row=1, col=1,
-            font=dict(size=14, color=LABEL_INKS[phase]),
+            font=dict(size=14, color=LABEL_INKS[phase]), bgcolor=PHASE_COLORS[phase],
         )  # fmt: skip
 
 
@@ -203,11 +203,11 @@ def plot_vulnerability(
     )  # fmt: skip
     named = [order[0]]  # points far enough apart for a word under each
     for k in order[1:]:
-        if x[k] - x[named[-1]] > 0.07 * x.max():
+        if x[k] - x[named[-1]] > 0.06 * x.max():
             named.append(k)
     fig.add_scatter(
-        x=x[named], y=low[named], mode="text", text=[f"p = {p[k]:.2g}" for k in named], textposition="bottom center",
-        textfont=dict(size=11, color=FAINT_INK), hoverinfo="skip", showlegend=False,
+        x=x[named], y=low[named] - 0.015 * most.max(), mode="text", text=[f"p = {p[k]:.2g}" for k in named],
+        textposition="bottom center", textfont=dict(size=11, color=FAINT_INK), hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     fig.update_xaxes(title_text="features per dimension, ‖W‖² / m", range=[0.7, 1.12 * x.max()])
     fig.update_yaxes(title_text="largest change of the output for ‖δ‖ = 1", rangemode="tozero")
