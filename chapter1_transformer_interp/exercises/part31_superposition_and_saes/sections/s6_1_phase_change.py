@@ -500,11 +500,11 @@ if MAIN:
         densities,
         [f"r = {r:.2g}" for r in importances[columns]],
         critical_density(importances[columns]),
-        title="At the border the smaller weight jumps from 0 to three quarters and more",
+        title="At the border the smaller weight jumps from 0 to about four fifths",
     )
 
 # %% [markdown] figure="jump" role="see"
-# It jumps. On the dense side it is 0, and one step of the grid later it is at three quarters or more, on its way
+# It jumps. On the dense side it is 0, and one step of the grid later it is at about four fifths, on its way
 # to 1. The two arrangements are two separate valleys of the loss; at the border they are equally deep. No valley
 # moves, the *lower* one changes. That is a first-order transition, as between water and ice.
 #
