@@ -149,6 +149,11 @@ _REASONS = {
     ("rectangle", "return (x.abs() {} width / 2).to(x.dtype)"): (("<", "<=", EDGES),),
     ("jumprelu", "to_z = (z {} theta) * grad_output"): ((">", ">=", EDGES),),
     ("gated_sae", "acts_post = (gate_pre {} 0).to(h.dtype) * magnitude"): ((">", ">=", NEVER_ZERO),),
+    ("expected_loss", "return (error * chance).sum(dim={})"): (("-1", "1", LAST_OF_TWO), ("-1", "+1", LAST_OF_TWO)),
+    (
+        "strongest_attack",
+        "attack = t.where(length {} 0, norm * gradient / length, attack.detach())",
+    ): ((">", "!=", NEVER_NEGATIVE),),
 }
 
 # (exercise, "line as it is  ->  line as changed") -> reason

@@ -17,6 +17,8 @@ def weights(*shape: int) -> t.Tensor:
     return t.randn(*shape, generator=t.Generator().manual_seed(0)).requires_grad_()
 
 
+IMPORTANCES, DENSITIES = 10 ** t.linspace(-1, 1, 4), 10 ** -t.linspace(0, 2, 5)
+
 FIGURES: dict[str, Callable[[], go.Figure]] = {
     "plot_features_in_2d": lambda: utils.plot_features_in_2d(weights(8, 2, 5)),
     "plot_features_in_Nd": lambda: utils.plot_features_in_Nd(weights(3, 5, 12), height=500, width=800),
@@ -80,6 +82,31 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
             }
         ),
         "More latents explain more and match less",
+    ),
+    "plot_phase_diagram": lambda: utils.plot_phase_diagram(
+        {"theory": t.arange(20).reshape(4, 5) % 4},
+        IMPORTANCES,
+        DENSITIES,
+        0.3 + 0 * IMPORTANCES,
+        "Three phases with sharp borders",
+    ),
+    "plot_restarts": lambda: utils.plot_restarts(
+        t.tensor([0.7, 0.9]),
+        t.arange(20).reshape(4, 5) % 4,
+        IMPORTANCES,
+        DENSITIES,
+        0.3 + 0 * IMPORTANCES,
+        "One run is no witness, two are better",
+    ),  # fmt: skip
+    "plot_jump": lambda: utils.plot_jump(
+        weights(2, 5).abs(), DENSITIES, ["a", "b"], t.tensor([0.1, 0.3]), "The smaller weight jumps"
+    ),
+    "plot_vulnerability": lambda: utils.plot_vulnerability(
+        t.tensor([1.0, 2.0]),
+        weights(9, 2).abs(),
+        DENSITIES[:2],
+        t.tensor([1.0, 2.0]),
+        "Attacks move crowded models more",
     ),
     "plot_polytope_3d": lambda: utils.plot_polytope_3d(weights(3, 6)),
     "plot_relu_in_two_bases": utils.plot_relu_in_two_bases,

@@ -25,6 +25,7 @@ from .checks.pairs import (
     test_generate_correlated_features,
     test_generate_uncorrelated_features,
 )
+from .checks.phase_change import test_critical_density, test_expected_loss, test_strategy_losses
 from .checks.polysemanticity import test_features_per_neuron, test_largest_share, test_rotate_neurons
 from .checks.polytopes import test_ideal_polytope, test_predicted_dimensionality
 from .checks.sae import test_sae_generate_batch, test_sae_init, test_sae_W_dec_normalized
@@ -38,6 +39,7 @@ from .checks.sae_resampling_advanced import test_resample_advanced
 from .checks.schedules import test_anthropic_lr, test_linear_warmup_lr
 from .checks.straight_through import test_heaviside, test_jumprelu, test_rectangle
 from .checks.toy_models import test_calculate_loss, test_model
+from .checks.vulnerability import test_strongest_attack
 
 REGISTRY = registry(
     test_model,
@@ -84,6 +86,10 @@ REGISTRY = registry(
     test_keep_top_k,
     test_keep_batch_top_k,
     test_nested_reconstruction_loss,
+    test_strategy_losses,
+    test_critical_density,
+    test_expected_loss,
+    test_strongest_attack,
 )
 
 __all__ = [
@@ -97,9 +103,11 @@ __all__ = [
     "test_computation_generate_batch",
     "test_compute_dimensionality",
     "test_dimensions_per_feature",
+    "test_critical_density",
     "test_double_descent_calculate_loss",
     "test_double_descent_dimensionality",
     "test_double_descent_generate_batch",
+    "test_expected_loss",
     "test_feature_interference",
     "test_feature_norms",
     "test_features_per_neuron",
@@ -134,5 +142,7 @@ __all__ = [
     "test_sae_init",
     "test_sae_W_dec_normalized",
     "test_shrinkage",
+    "test_strategy_losses",
+    "test_strongest_attack",
     "TestFailed",
 ]

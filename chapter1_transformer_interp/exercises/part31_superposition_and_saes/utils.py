@@ -22,6 +22,7 @@ from .figures.introduction import (
     plot_sparsity_and_importance,
 )
 from .figures.latents import frac_active_line_plot, plot_latents_in_2d, plot_reconstructions_in_2d
+from .figures.phase_change import plot_jump, plot_phase_diagram, plot_restarts, plot_vulnerability
 from .figures.sizes import plot_projections, plot_true_against_found
 from .figures.straight_through import plot_straight_through
 from .runtime import device, seed
@@ -67,18 +68,22 @@ __all__ = [
     "plot_features_in_Nd",
     "plot_features_in_Nd_discrete",
     "plot_hidden_vectors",
+    "plot_jump",
     "plot_latents_in_2d",
     "plot_learning_dynamics",
     "plot_loss_by_size",
+    "plot_phase_diagram",
     "plot_polysemanticity_and_superposition",
     "plot_polytope_3d",
     "plot_projections",
     "plot_reconstructions_in_2d",
     "plot_relu_in_two_bases",
+    "plot_restarts",
     "plot_sparsity_and_importance",
     "plot_sparsity_fidelity",
     "plot_straight_through",
     "plot_true_against_found",
+    "plot_vulnerability",
     "relative_shrinkage",
     "Resampling",
     "seed",
