@@ -79,8 +79,17 @@ from .sections.s5_2_variants import (
     train_variant,
     zipf_probability,
 )
+from .sections.s6_2_absorption import (
+    SizedToyModel,
+    absorbing_dictionary,
+    absorption_rate,
+    family_model,
+    train_on_families,
+)
 
 __all__ = [
+    "absorbing_dictionary",
+    "absorption_rate",
     "anthropic_lr",
     "asymmetric_neurons",
     "AsymmetricNeuron",
@@ -92,6 +101,7 @@ __all__ = [
     "cosine_decay_lr",
     "dimensions_per_feature",
     "DoubleDescentModel",
+    "family_model",
     "feature_cosines",
     "feature_interference",
     "feature_norms",
@@ -135,11 +145,13 @@ __all__ = [
     "rotate_neurons",
     "short_warmup_lr",
     "shrinkage",
+    "SizedToyModel",
     "TopKToySAE",
     "ToyModel",
     "ToyModelConfig",
     "ToySAE",
     "ToySAEConfig",
+    "train_on_families",
     "train_variant",
     "Variant",
     "VARIANTS",

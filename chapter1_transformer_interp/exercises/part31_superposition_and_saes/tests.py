@@ -6,6 +6,7 @@ graders in the order of the course: name -> test, exercise, and what it takes.
 
 from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
+from .checks.absorption import test_absorbing_dictionary, test_absorption_rate
 from .checks.batches import test_generate_batch
 from .checks.dimensionality import test_compute_dimensionality, test_dimensions_per_feature
 from .checks.double_descent import (
@@ -85,12 +86,16 @@ REGISTRY = registry(
     test_keep_top_k,
     test_keep_batch_top_k,
     test_nested_reconstruction_loss,
+    test_absorbing_dictionary,
+    test_absorption_rate,
 )
 
 __all__ = [
     "LearnerTest",
     "Outcome",
     "REGISTRY",
+    "test_absorbing_dictionary",
+    "test_absorption_rate",
     "test_anthropic_lr",
     "test_best_instance",
     "test_calculate_loss",
