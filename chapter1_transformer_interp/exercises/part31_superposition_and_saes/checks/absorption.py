@@ -228,7 +228,7 @@ def rate_mistakes(found: Tensor, true: Tensor, n_parents: int, n_children: int) 
             _by_latents(found, true, n_parents, n_children),
         ),
         Mistake(
-            "shares-only",
+            "all-children",
             f"{this} when no child is ever seen.\nUse any over the children, not all.",
             rate(families.all(-1)) if n_children > 1 else -second,
         ),

@@ -91,7 +91,7 @@ def plot_family_cosines(cosines: Mapping[str, Float[Tensor, "members latents"]],
     said = []
     for column, (name, array) in enumerate(arrays.items(), start=1):
         words = ["parent", *(f"child {i}" for i in range(1, len(array)))]
-        cells, numbers = numbers_heatmap(array, 1.0, showscale=False, hoverinfo="skip", ygap=1)
+        cells, numbers = numbers_heatmap(array, 1.0, showscale=False, hoverinfo="skip")
         fig.add_trace(cells, row=1, col=column)
         fig.add_trace(numbers, row=1, col=column)
         ticks = dict(tickvals=list(range(len(words))), showgrid=False, zeroline=False)
