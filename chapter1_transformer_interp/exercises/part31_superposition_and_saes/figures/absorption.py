@@ -48,7 +48,7 @@ def plot_absorption(rates: Mapping[str, Float[Tensor, "inst parents"]], title: s
     lowest, highest = (float(end) for end in np.percentile(np.concatenate(list(means.values())), (0, 100)))
     fig.add_hline(y=0, line=dict(color=FAINT_INK, width=1))
     fig.update_xaxes(
-        tickvals=[place + 0.1 for place in range(len(means))], ticktext=list(means), showgrid=False,
+        tickvals=[place + 0.1 for place in range(len(means))], ticktext=list(means), showgrid=False, zeroline=False,
         range=[-0.5, len(means) - 0.2], title_text="autoencoders",
     )  # fmt: skip
     fig.update_yaxes(title_text="absorption (difference of shares)", range=[min(-0.05, lowest - 0.06), highest + 0.06])
