@@ -407,9 +407,9 @@ if MAIN:
     display(by_families.round(2))
 
 # %% [markdown]
-# BatchTopK's rate does not depend on it: that is absorption. TopK's doubles where two families are on, so a part of what the
-# figure shows is crowding. But about a third is left where nothing is crowded. The decoder is the same for all rows: what was
-# merged for the sake of the crowded ones is merged in the others too.
+# BatchTopK's rate does not depend on it: that is absorption. TopK's is more than twice as high where two families are on, so a part of
+# what the figure shows is crowding. But about a quarter is left where nothing is crowded. A likely reason: the decoder is the same for all
+# rows, so what is merged for the sake of the crowded ones is merged in the others too.
 
 # %% [markdown]
 # ### What the usual numbers say
@@ -561,9 +561,7 @@ if MAIN:
             utils.Measured("absorption, standard", mean_rate["standard"], at_least=0.8),
             utils.Measured("absorption, Matryoshka", mean_rate["Matryoshka"], at_most=0.25),
             utils.Measured("absorption, BatchTopK", mean_rate["BatchTopK"], at_least=0.15, at_most=0.7),
-            utils.Measured(
-                "BatchTopK less Matryoshka", mean_rate["BatchTopK"] - mean_rate["Matryoshka"], at_least=0.05
-            ),
+            utils.Measured("BatchTopK less Matryoshka", mean_rate["BatchTopK"] - mean_rate["Matryoshka"], at_least=0.1),
             utils.Measured("absorption, TopK, one family on", by_families.loc[1, "TopK"], at_least=0.1),
             utils.Measured(
                 "TopK: the same with two families on, less that",
@@ -578,7 +576,7 @@ if MAIN:
             utils.Measured(
                 "standard: L0 over that of the features",
                 described.loc["L0", "standard"] / described.loc["true L0", "standard"],
-                at_most=0.9,
+                at_most=0.85,
             ),
             utils.Measured(
                 "explained variance, standard less Matryoshka",
