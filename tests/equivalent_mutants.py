@@ -7,6 +7,7 @@ NAMES = "of the five names that can come, it picks the same ones"
 IDENTITY = "the names are constants of the module, interned by Python: == and is agree"
 SAME_NUMBER = "for these numbers both give the same"
 THRESHOLD = "no cosine or length is exactly at the threshold"
+NO_SIZE_BELOW = "sizes and activations are never below 0"
 BEYOND = "differs only for steps after the last, which never come"
 TWO_NAMES = "of the two names that can come, it tells apart the same ones"
 ONE_ARRAY = "one axis has one array of indices: the first is the last"
@@ -81,6 +82,18 @@ _REASONS = {
     ),
     ("anthropic_lr", "if step {} warmup or steps <= warmup:"): (("<", "<=", WHERE_THEY_MEET),),
     ("double_descent_generate_batch", "return t.where(norm {} 0, batch / norm, 0.0)"): ((">", "!=", NEVER_NEGATIVE),),
+    ("absorption_rate", "parent_on = true[..., :n_parents] {} 0"): ((">", "!=", NO_SIZE_BELOW),),
+    ("absorption_rate", "child_on = (children {} 0).any(dim=-1)"): ((">", "!=", NO_SIZE_BELOW),),
+    ("absorption_rate", "silent = found[..., :n_parents] {} 0"): (("==", "<=", NO_SIZE_BELOW),),
+    ("absorption_rate", "return (silent {} rows).to(true.dtype).sum(dim=0) / rows.sum(dim=0)"): (("&", "*", BOOLEAN),),
+    (
+        "absorption_rate",
+        "rate = share_silent(parent_on {} child_on) - share_silent(parent_on & ~child_on)",
+    ): (("&", "*", BOOLEAN),),
+    (
+        "absorption_rate",
+        "rate = share_silent(parent_on & child_on) - share_silent(parent_on {} ~child_on)",
+    ): (("&", "*", BOOLEAN),),
     ("double_descent_dimensionality", "return t.where(squared_norm {} 0, squared_norm / shared, 0.0)"): (
         (">", "!=", NEVER_NEGATIVE),
     ),

@@ -109,6 +109,17 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
         "Attacks move crowded models more",
     ),
     "plot_polytope_3d": lambda: utils.plot_polytope_3d(weights(3, 6)),
+    "plot_absorption": lambda: utils.plot_absorption(
+        {"standard": weights(5, 4).sigmoid(), "Matryoshka<br>c = 1": weights(5, 4)},
+        "One silences parents, one does not",
+    ),
+    "plot_family_cosines": lambda: utils.plot_family_cosines(
+        {"standard": weights(4, 4).tanh(), "Matryoshka": t.eye(4)}, "Each child's latent is half its parent"
+    ),
+    "plot_pair_cosines": lambda: utils.plot_pair_cosines(
+        {"siblings": {"hierarchical": weights(30).tanh(), "independent": weights(20).tanh()}},
+        "Siblings turn away from each other",
+    ),
     "plot_relu_in_two_bases": utils.plot_relu_in_two_bases,
     "plot_polysemanticity_and_superposition": utils.plot_polysemanticity_and_superposition,
     "plot_sparsity_and_importance": utils.plot_sparsity_and_importance,

@@ -88,8 +88,17 @@ from .sections.s6_1_phase_change import (
     strategy_losses,
     strongest_attack,
 )
+from .sections.s6_2_absorption import (
+    SizedToyModel,
+    absorbing_dictionary,
+    absorption_rate,
+    family_model,
+    train_on_families,
+)
 
 __all__ = [
+    "absorbing_dictionary",
+    "absorption_rate",
     "anthropic_lr",
     "asymmetric_neurons",
     "AsymmetricNeuron",
@@ -103,6 +112,7 @@ __all__ = [
     "dimensions_per_feature",
     "DoubleDescentModel",
     "expected_loss",
+    "family_model",
     "feature_cosines",
     "feature_interference",
     "feature_norms",
@@ -151,11 +161,13 @@ __all__ = [
     "shrinkage",
     "strategy_losses",
     "strongest_attack",
+    "SizedToyModel",
     "TopKToySAE",
     "ToyModel",
     "ToyModelConfig",
     "ToySAE",
     "ToySAEConfig",
+    "train_on_families",
     "train_variant",
     "Variant",
     "VARIANTS",

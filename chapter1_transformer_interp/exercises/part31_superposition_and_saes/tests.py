@@ -6,6 +6,7 @@ graders in the order of the course: name -> test, exercise, and what it takes.
 
 from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
+from .checks.absorption import test_absorbing_dictionary, test_absorption_rate
 from .checks.batches import test_generate_batch
 from .checks.dimensionality import test_compute_dimensionality, test_dimensions_per_feature
 from .checks.double_descent import test_double_descent_calculate_loss, test_double_descent_dimensionality
@@ -90,12 +91,16 @@ REGISTRY = registry(
     test_critical_density,
     test_expected_loss,
     test_strongest_attack,
+    test_absorbing_dictionary,
+    test_absorption_rate,
 )
 
 __all__ = [
     "LearnerTest",
     "Outcome",
     "REGISTRY",
+    "test_absorbing_dictionary",
+    "test_absorption_rate",
     "test_anthropic_lr",
     "test_best_instance",
     "test_calculate_loss",

@@ -6,6 +6,7 @@ This file is a door: every name is at home in a room beside it.
 from .arguments import PerFeature, per_feature
 from .claims import Claim, ClaimFailed, Measured, claim
 from .export import to_saelens
+from .figures.absorption import plot_absorption, plot_family_cosines, plot_pair_cosines
 from .figures.animation import Animation, animate_features_in_2d
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
 from .figures.double_descent import plot_dimensionality_by_size, plot_hidden_vectors, plot_loss_by_size
@@ -57,10 +58,12 @@ __all__ = [
     "optimize_sae",
     "per_feature",
     "PerFeature",
+    "plot_absorption",
     "plot_batch_in_hidden_plane",
     "plot_correlated_features",
     "plot_cosine_similarities",
     "plot_dimensionality_by_size",
+    "plot_family_cosines",
     "plot_feature_as_direction",
     "plot_feature_geometry",
     "plot_feature_groups",
@@ -73,6 +76,7 @@ __all__ = [
     "plot_learning_dynamics",
     "plot_loss_by_size",
     "plot_phase_diagram",
+    "plot_pair_cosines",
     "plot_polysemanticity_and_superposition",
     "plot_polytope_3d",
     "plot_projections",
