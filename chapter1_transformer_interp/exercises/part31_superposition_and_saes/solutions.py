@@ -79,11 +79,13 @@ from .sections.s5_2_variants import (
     train_variant,
     zipf_probability,
 )
+from .sections.s6_3_benchmark import at_equal_l0
 
 __all__ = [
     "anthropic_lr",
     "asymmetric_neurons",
     "AsymmetricNeuron",
+    "at_equal_l0",
     "BatchTopKToySAE",
     "best_instance",
     "compute_dimensionality",
