@@ -15,4 +15,5 @@ NOTEBOOKS: dict[str, tuple[str, ...]] = {
     "3_feature_geometry": ("s3_feature_geometry",),
     "4_double_descent": ("s4_double_descent",),
     "5_sparse_autoencoders": ("s5_1_sparse_autoencoders", "s5_2_variants"),
+    "6_bonus": ("s6_3_benchmark",),
 }

@@ -79,7 +79,7 @@ from .sections.s5_2_variants import (
     train_variant,
     zipf_probability,
 )
-from .sections.s6_3_benchmark import at_equal_l0
+from .sections.s6_3_benchmark import TanhToySAE, at_equal_l0
 
 __all__ = [
     "anthropic_lr",
@@ -137,6 +137,7 @@ __all__ = [
     "rotate_neurons",
     "short_warmup_lr",
     "shrinkage",
+    "TanhToySAE",
     "TopKToySAE",
     "ToyModel",
     "ToyModelConfig",

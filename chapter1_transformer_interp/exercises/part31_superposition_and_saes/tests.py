@@ -7,6 +7,7 @@ graders in the order of the course: name -> test, exercise, and what it takes.
 from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
 from .checks.batches import test_generate_batch
+from .checks.benchmark import test_at_equal_l0
 from .checks.dimensionality import test_compute_dimensionality, test_dimensions_per_feature
 from .checks.double_descent import (
     test_best_instance,
@@ -85,6 +86,7 @@ REGISTRY = registry(
     test_keep_top_k,
     test_keep_batch_top_k,
     test_nested_reconstruction_loss,
+    test_at_equal_l0,
 )
 
 __all__ = [
@@ -92,6 +94,7 @@ __all__ = [
     "Outcome",
     "REGISTRY",
     "test_anthropic_lr",
+    "test_at_equal_l0",
     "test_best_instance",
     "test_calculate_loss",
     "test_computation_calculate_loss",

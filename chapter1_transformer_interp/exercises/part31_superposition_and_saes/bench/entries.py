@@ -9,6 +9,7 @@ from ..solutions import Variant
 
 OURS = {variant.name: variant for variant in solutions.VARIANTS}
 KINDS = ("independent", "paired", "hierarchical", "Zipf")  # of data, all with 100 features in 20 dimensions
+UNKNOWN = {"": (0.003, 0.01, 0.03, 0.1)}  # settings to try first where nothing is known of a class
 
 
 class Refused(ValueError):
@@ -20,8 +21,8 @@ def entries_of(classes: Mapping[str, Any]) -> dict[str, Variant]:
 
     Args:
         classes: by the name that the table will show: a class, or a `Variant` where it needs settings of its own. A
-            subclass of one of our kinds gets that kind's settings; any other class is taken to answer to
-            `cfg.sparsity_coeff`.
+            subclass of a special kind, TopK say, gets that kind's settings; any other class is taken to answer to
+            `cfg.sparsity_coeff`, and is tried over a wide range of it.
     Raises:
         TypeError: if `classes` is no mapping, or holds something that is neither a class nor a `Variant`.
         ValueError: if a name is one of ours.
@@ -42,9 +43,9 @@ def _entry(name: str, one: Any) -> Variant:
             "or a Variant with its settings"
         )
     parent = [variant for variant in solutions.VARIANTS if issubclass(one, variant.sae)]
-    if parent:  # of several the last: it is the most special
-        return replace(parent[-1], name=name, sae=one)
-    return replace(OURS["standard"], name=name, sae=one)
+    if parent and (one is parent[-1].sae or parent[-1].sae is not OURS["standard"].sae):
+        return replace(parent[-1], name=name, sae=one)  # of several the last: it is the most special
+    return Variant(name, one, "sparsity_coeff", UNKNOWN, {})
 
 
 def takes_whole_numbers(entry: Variant) -> bool:

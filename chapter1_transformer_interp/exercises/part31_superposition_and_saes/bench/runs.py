@@ -192,11 +192,13 @@ def run_entry(ground: Ground, entry: Variant, target: float, steps: int) -> Line
     Raises:
         Refused: if it cannot be ranked.
     """
-    values, whole = entry.values_for(ground.kind), takes_whole_numbers(entry)
-    start = values[len(values) // 2]
-    low, high = two_settings(
-        lambda value: ground.run(entry, value, steps, tuning=True)["L0"].mean().item(), start, target, whole, entry.knob
-    )
+    whole = takes_whole_numbers(entry)
+
+    def on_tuning_models(value: float) -> tuple[float, float]:
+        measured = ground.run(entry, value, steps, tuning=True)
+        return measured["L0"].mean().item(), measured["matching"].mean().item()
+
+    low, high = two_settings(on_tuning_models, entry.values_for(ground.kind), target, whole, entry.knob)
     settings = [low, high]
     runs = [ground.run(entry, value, steps, tuning=False) for value in settings]
     while len(settings) < MOST_SETTINGS:

@@ -1,7 +1,7 @@
 """Settings for an equal L0: which two values of a sparsity setting lead to a little below and a little above it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch as t
 
@@ -10,117 +10,125 @@ from .entries import Refused
 
 MARGIN = 1.15  # the two settings aim at an L0 this factor below and above the target
 CLOSE = 1.6  # trials whose L0s enclose the target within this factor end the search
-FIRST_STEP, FURTHER_STEP = 2.0, 4.0  # factors on the setting on the way to the other side of the target
-MOST_TRIALS = 8
+STEP = 4.0  # factor beyond the trials so far, where none of them encloses the target
+MOST_MORE = 6  # trials beyond the given values
 SILENT = 1e-6  # stands for an L0 of 0, which has no logarithm
+
+Pair = tuple[float, float]  # two settings, in rising order
 
 
 class Trials:
-    """Settings tried so far and the L0 that each led to."""
+    """Settings tried so far, on models that are not reported: the L0 and the score that each led to."""
 
-    def __init__(self, l0_at: Callable[[float], float], target: float, knob: str):
-        self.l0_at, self.target, self.knob = l0_at, target, knob
-        self.found: dict[float, float] = {}
+    def __init__(self, run: Callable[[float], tuple[float, float]], target: float, knob: str):
+        self.run_setting, self.target, self.knob = run, target, knob
+        self.l0: dict[float, float] = {}
+        self.score: dict[float, float] = {}
 
     def run(self, setting: float) -> None:
         """Train with a setting, if it is new."""
-        if setting not in self.found:
-            self.found[setting] = max(float(self.l0_at(setting)), SILENT)
+        if setting not in self.l0:
+            l0, score = self.run_setting(setting)
+            self.l0[setting], self.score[setting] = max(l0, SILENT), score
 
-    def closest(self) -> tuple[float | None, float | None]:
-        """The settings with the largest L0 up to the target, and the smallest above it; None where there is none."""
-        below = [one for one, l0 in self.found.items() if l0 <= self.target]
-        above = [one for one, l0 in self.found.items() if l0 > self.target]
-        l0 = self.found.__getitem__
-        return (max(below, key=l0) if below else None), (min(above, key=l0) if above else None)
+    def best_pair(self) -> Pair | None:
+        """Of the neighbouring settings that enclose the target the two with the best score there; None without any."""
+        settings = sorted(self.l0)
+        pairs = [
+            (one, other)
+            for one, other in zip(settings, settings[1:], strict=False)
+            if min(self.l0[one], self.l0[other]) <= self.target <= max(self.l0[one], self.l0[other])
+        ]
+        return max(pairs, key=lambda pair: self.at(self.score, pair, self.target), default=None)
 
-    def between(self, low: float, high: float, l0: float) -> float:
-        """The setting for an L0 between two trials, on logarithmic axes; the nearer trial where it lies beyond."""
-        l0s = t.tensor([[self.found[low]], [self.found[high]]], dtype=t.float64)
-        inside = at_equal_l0(l0s, t.tensor([[low], [high]], dtype=t.float64).log(), l0).exp().item()
-        return inside if math.isfinite(inside) else (low if l0 <= self.found[low] else high)
+    def at(self, values: dict[float, float], pair: Pair, l0: float) -> float:
+        """A value at an L0 between two settings, by `at_equal_l0`; that of the nearer one where L0 lies beyond."""
+        first, second = pair
+        if self.l0[first] == self.l0[second]:
+            return values[first]
+        points = t.tensor([[self.l0[first]], [self.l0[second]]], dtype=t.float64)
+        inside = at_equal_l0(points, t.tensor([[values[first]], [values[second]]], dtype=t.float64), l0).item()
+        nearer = min(pair, key=lambda one: abs(math.log(self.l0[one] / l0)))
+        return inside if math.isfinite(inside) else values[nearer]
+
+    def setting_at(self, pair: Pair, l0: float) -> float:
+        """The setting for an L0 between two trials, on logarithmic axes."""
+        return math.exp(self.at({one: math.log(one) for one in pair}, pair, l0))
 
     def refusal(self) -> Refused:
         """Why the target was not reached, in one line."""
-        low, high = min(self.found), max(self.found)
-        l0s = [0.0 if l0 <= SILENT else l0 for l0 in self.found.values()]
+        low, high = min(self.l0), max(self.l0)
+        l0s = [0.0 if l0 <= SILENT else l0 for l0 in self.l0.values()]
         tried = f"{self.knob} from {low:.3g} to {high:.3g}" if low < high else f"{self.knob} = {low:.3g}"
         if max(l0s) == 0:
-            return Refused(f"no latent ever fires, with {tried}; {self.target:g} should in the mean row")
+            return Refused(f"no latent ever fires, with {tried}; in the mean row {self.target:g} must")
         if len(l0s) > 1 and max(l0s) <= 1.001 * min(l0s):
-            return Refused(
-                f"L0 stays at {l0s[0]:.3g} with {tried}; that setting must change it (a Variant names another one)"
-            )
-        side = "is never sparse enough" if min(l0s) > self.target else "never has enough latents on"
-        return Refused(f"it {side}: L0 {min(l0s):.3g} to {max(l0s):.3g} with {tried}; it must reach {self.target:g}")
+            return Refused(f"L0 stays at {l0s[0]:.3g} with {tried}; the setting must change it (a Variant names another)")
+        side = "it is never sparse enough" if min(l0s) > self.target else "it never has enough latents on"
+        return Refused(f"{side}: L0 {min(l0s):.3g} to {max(l0s):.3g} with {tried}; L0 must reach {self.target:g}")
 
 
 def two_settings(
-    l0_at: Callable[[float], float], start: float, target: float, whole: bool = False, knob: str = "the setting"
-) -> tuple[float, float]:
+    run: Callable[[float], tuple[float, float]],
+    values: Sequence[float],
+    target: float,
+    whole: bool = False,
+    knob: str = "the setting",
+) -> Pair:
     """Two settings whose L0s should enclose the target; the one with the lower L0 comes first.
 
-    It walks from the start in steps of a factor until two trials lie on different sides of the target, then divides what
-    is between them. A `k` is taken to raise L0 and anything else to lower it, until trials say otherwise.
+    It tries the given values, goes on beyond them until two neighbours enclose the target, and divides what is between.
+    Where L0 does not rise or fall all along, several pairs may enclose it: then the score decides. A `k` is taken to
+    raise L0, and anything else to lower it, until trials say otherwise.
 
     Args:
-        l0_at: trains with a setting, and gives the L0 that comes out.
-        start: first setting to try, above 0.
+        run: trains with a setting, on models that are not reported, and gives L0 and a score (more is better).
+        values: settings to try first, above 0.
         target: the L0 to reach.
-        whole: whether the setting is a count, from 1 up, that L0 rises with; then the two are neighbours.
+        whole: whether only whole numbers, from 1 up, are settings; then the two are neighbouring numbers.
         knob: name of the setting.
     Raises:
-        Refused: if the target is not reached within `MOST_TRIALS`.
+        Refused: if no two settings enclose the target.
     """
-    trials = Trials(l0_at, target, knob)
-    if whole:
-        return _neighbours(trials, int(start))
-    setting, rises = float(start), knob == "k"
-    for number in range(MOST_TRIALS):
-        trials.run(setting)
-        low, high = trials.closest()
-        if low is not None and high is not None:
-            if trials.found[high] <= CLOSE * trials.found[low]:
-                return trials.between(low, high, target / MARGIN), trials.between(low, high, target * MARGIN)
-            setting = _divided(trials, low, high)
-            continue
-        rises = _rises(trials, rises)
-        end = max if rises == (high is None) else min
-        factor = FIRST_STEP if number == 0 else FURTHER_STEP
-        setting = end(trials.found) * (factor if end is max else 1 / factor)
-    low, high = trials.closest()
-    if low is None or high is None:
-        raise trials.refusal()
-    return low, high  # L0 jumps here: the trials themselves enclose the target
-
-
-def _divided(trials: Trials, low: float, high: float) -> float:
-    """A setting between two: where the target should be, kept away from both ends (an L0 may jump)."""
-    share = math.log(trials.between(low, high, trials.target) / low) / math.log(high / low)
-    return low * (high / low) ** min(max(share, 0.2), 0.8)
-
-
-def _rises(trials: Trials, assumed: bool) -> bool:
-    """Whether L0 rises with the setting, from the two ends of what was tried; as assumed where they do not differ."""
-    first, last = trials.found[min(trials.found)], trials.found[max(trials.found)]
-    return assumed if abs(math.log(first / last)) < 0.05 else last > first
-
-
-def _neighbours(trials: Trials, start: int) -> tuple[float, float]:
-    """The largest count whose L0 is at most the target, and the next one."""
-    k = start
-    for _ in range(MOST_TRIALS):
-        trials.run(k)
-        low, high = trials.closest()
-        if low is not None and high is not None and high - low <= 1:
-            return low, high
-        guess = round(k * min(FURTHER_STEP, max(1 / FURTHER_STEP, trials.target / trials.found[k])))
-        if low is not None and high is not None:
-            k = int(low + high) // 2
-        elif low is not None:
-            k = max(int(low) + 1, guess)
-        elif high is not None and high > 1:
-            k = max(1, min(int(high) - 1, guess))
+    trials = Trials(run, target, knob)
+    for value in sorted(values):
+        trials.run(float(value))
+    for _ in range(MOST_MORE):
+        pair = trials.best_pair()
+        if pair is None:
+            beyond = _beyond(trials, whole)
+            if beyond in trials.l0:
+                break
+            trials.run(beyond)
+        elif whole and pair[1] - pair[0] > 1:
+            trials.run((pair[0] + pair[1]) // 2)
+        elif not whole and max(trials.l0[one] for one in pair) > CLOSE * min(trials.l0[one] for one in pair):
+            trials.run(_divided(trials, pair))
         else:
             break
-    raise trials.refusal()
+    pair = trials.best_pair()
+    if pair is None:
+        raise trials.refusal()
+    if whole:
+        first, second = pair
+    else:
+        first, second = (trials.setting_at(pair, l0) for l0 in (target / MARGIN, target * MARGIN))
+    return (first, second) if trials.l0[pair[0]] <= trials.l0[pair[1]] or not whole else (second, first)
+
+
+def _beyond(trials: Trials, whole: bool) -> float:
+    """A setting beyond those tried, on the side where the target should be."""
+    lowest, highest = min(trials.l0), max(trials.l0)
+    first, last = trials.l0[lowest], trials.l0[highest]
+    rises = trials.knob == "k" if abs(math.log(first / last)) < 0.05 else last > first
+    upwards = rises == (max(trials.l0.values()) < trials.target)
+    if whole:
+        return float(round(highest * STEP)) if upwards else float(max(1, lowest // STEP))
+    return highest * STEP if upwards else lowest / STEP
+
+
+def _divided(trials: Trials, pair: Pair) -> float:
+    """A setting between two: where the target should be, kept away from both ends, since an L0 may jump."""
+    low, high = pair
+    share = math.log(trials.setting_at(pair, trials.target) / low) / math.log(high / low)
+    return low * (high / low) ** min(max(share, 0.2), 0.8)
