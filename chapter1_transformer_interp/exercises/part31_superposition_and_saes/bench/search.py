@@ -10,6 +10,7 @@ from .entries import Refused
 
 MARGIN = 1.15  # the two settings aim at an L0 this factor below and above the target
 CLOSE = 1.6  # trials whose L0s enclose the target within this factor end the search
+BEYOND = 1.5  # factor past such trials, on the setting, at most
 STEP = 4.0  # factor beyond the trials so far, where none of them encloses the target
 MOST_MORE = 6  # trials beyond the given values
 SILENT = 1e-6  # stands for an L0 of 0, which has no logarithm
@@ -39,21 +40,21 @@ class Trials:
             for one, other in zip(settings, settings[1:], strict=False)
             if min(self.l0[one], self.l0[other]) <= self.target <= max(self.l0[one], self.l0[other])
         ]
-        return max(pairs, key=lambda pair: self.at(self.score, pair, self.target), default=None)
+        return max(pairs, key=self.score_at_target, default=None)
 
-    def at(self, values: dict[float, float], pair: Pair, l0: float) -> float:
-        """A value at an L0 between two settings, by `at_equal_l0`; that of the nearer one where L0 lies beyond."""
-        first, second = pair
-        if self.l0[first] == self.l0[second]:
-            return values[first]
-        points = t.tensor([[self.l0[first]], [self.l0[second]]], dtype=t.float64)
-        inside = at_equal_l0(points, t.tensor([[values[first]], [values[second]]], dtype=t.float64), l0).item()
-        nearer = min(pair, key=lambda one: abs(math.log(self.l0[one] / l0)))
-        return inside if math.isfinite(inside) else values[nearer]
+    def score_at_target(self, pair: Pair) -> float:
+        """The score at the target, between two trials that enclose it."""
+        points = [t.tensor([[values[one]] for one in pair], dtype=t.float64) for values in (self.l0, self.score)]
+        found = at_equal_l0(*points, self.target).item()
+        return found if math.isfinite(found) else self.score[pair[0]]  # both L0s are the target itself
 
     def setting_at(self, pair: Pair, l0: float) -> float:
-        """The setting for an L0 between two trials, on logarithmic axes."""
-        return math.exp(self.at({one: math.log(one) for one in pair}, pair, l0))
+        """The setting for an L0 on the line through two trials, on logarithmic axes; at most `BEYOND` past them."""
+        first, second = pair
+        rise = math.log(self.l0[second] / self.l0[first])
+        share = math.log(l0 / self.l0[first]) / rise if rise else 0.0
+        setting = first * (second / first) ** share
+        return min(max(setting, first / BEYOND), second * BEYOND)
 
     def refusal(self) -> Refused:
         """Why the target was not reached, in one line."""

@@ -19,7 +19,7 @@ def test_at_equal_l0(trial: Trial, function: Callable[..., Tensor]) -> str:
     rising = ("4 settings of 8 instances, in rising order of L0", _inputs(trial, 4, 8, shuffled=False), 2.0, None)
     cases: tuple[tuple[str, tuple[Tensor, Tensor], float, Any], ...] = (
         rising,
-        ("settings in any order", _inputs(trial, 5, 8), 2.0, ("not-sorted", "Sort each instance's settings by its L0.")),
+        ("settings in any order", _inputs(trial, 7, 8, below=5), 2.0, ("not-sorted", "Sort each instance's settings by its L0.")),
         ("another target", _inputs(trial, 4, 8, scale=1.7), 3.4, ("fixed-target", "Use the argument target.")),
         ("[2 5]", _inputs(trial, 2, 5), 2.0, FIXED_SIZE),
         ("a single instance", _inputs(trial, 4, 1), 2.0, ("one-instance", "Do not squeeze the inst axis.")),
@@ -41,10 +41,10 @@ def test_at_equal_l0(trial: Trial, function: Callable[..., Tensor]) -> str:
 
 
 def _inputs(
-    trial: Trial, n_settings: int, n_inst: int, scale: float = 1.0, shuffled: bool = True
+    trial: Trial, n_settings: int, n_inst: int, scale: float = 1.0, shuffled: bool = True, below: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """L0s that enclose 2 times `scale`, well apart, and values that rise and fall; settings in any order."""
-    below = max(1, n_settings // 2)
+    """L0s well apart, `below` of each instance under 2 times `scale`, and values that rise and fall."""
+    below = below or n_settings // 2
     steps = trial.uniform(n_settings, n_inst, low=0.25, high=0.6)
     logs = steps.cumsum(dim=0)
     places = logs[below - 1] + trial.uniform(n_inst, low=0.2, high=0.8) * (logs[below] - logs[below - 1])
