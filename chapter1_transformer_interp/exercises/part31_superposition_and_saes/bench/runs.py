@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -14,8 +14,8 @@ from tqdm.auto import tqdm
 
 from .. import runtime, solutions
 from ..figures.benchmark import plot_benchmark
-from ..solutions import ToyModel, Variant
-from .entries import KINDS, OURS, Refused, entries_of, takes_whole_numbers
+from ..solutions import ToyModel
+from .entries import KINDS, OURS, Entry, Refused, entries_of
 from .measuring import MEASURES, at_target, measure
 from .search import two_settings
 from .stored import Line, stored_lines
@@ -95,7 +95,7 @@ class Ground:
         ]
         return cls(kind, *models, seed)
 
-    def run(self, entry: Variant, value: float, steps: int, tuning: bool) -> dict[str, Float[Tensor, " inst"]]:
+    def run(self, entry: Entry, value: float, steps: int, tuning: bool) -> dict[str, Float[Tensor, " inst"]]:
         """Train on one of the two sets of models, and measure. Every class draws the same random numbers."""
         models = self.tuning if tuning else self.reported
         generator = t.Generator(runtime.device).manual_seed(self.seed + 10 + tuning)
@@ -105,13 +105,13 @@ class Ground:
 
 
 def bench_saes(
-    classes: Mapping[str, Any] | None = None,
+    classes: Any = None,
     kinds: Sequence[str] = KINDS,
     *,
     target_l0: float = TARGET_L0,
     n_models: int = N_MODELS,
     steps: int = STEPS,
-    ours: Literal["stored", "train", "none"] = "stored",
+    ours: str = "stored",
     by: str = "matching",
     seed: int = SEED,
     progress: bool = True,
@@ -125,8 +125,8 @@ def bench_saes(
     all others are ranked.
 
     Args:
-        classes: yours, by name: a class with the interface of `ToySAE`, or a `Variant` where it needs another setting
-            than `cfg.sparsity_coeff`. None for ours alone.
+        classes: yours, a dict by name: a class with the interface of `ToySAE`, or an `Entry` where it needs another setting
+            than `cfg.sparsity_coeff`, or values of its own to start from. None for ours alone.
         kinds: of data, from "independent", "paired", "hierarchical" and "Zipf".
         target_l0: latents on in the mean row, for all.
         n_models: models that are reported, at least 2.
@@ -141,7 +141,7 @@ def bench_saes(
     Raises:
         TypeError, ValueError: if an argument is out of range. What a class does wrong is in `.refused`.
     """
-    entries = entries_of(classes or {})
+    entries = entries_of({} if classes is None else classes)
     _check(kinds, target_l0, n_models, steps, ours, by)
     started = time.perf_counter()
     result = Benchmark(by=by)
@@ -172,7 +172,7 @@ def _check(kinds: Sequence[str], target_l0: float, n_models: int, steps: int, ou
 
 
 def _lines(
-    entries: Mapping[str, Variant], kinds: Sequence[str], target: float, n_models: int, steps: int, seed: int, bar: Any
+    entries: Mapping[str, Entry], kinds: Sequence[str], target: float, n_models: int, steps: int, seed: int, bar: Any
 ) -> Iterator[Line]:
     """A line as soon as it is there: what fails later takes nothing away."""
     for kind in kinds if entries else ():
@@ -186,13 +186,13 @@ def _lines(
             bar.update()
 
 
-def run_entry(ground: Ground, entry: Variant, target: float, steps: int) -> Line:
+def run_entry(ground: Ground, entry: Entry, target: float, steps: int) -> Line:
     """One class on one kind of data, at the target L0.
 
     Raises:
         Refused: if it cannot be ranked.
     """
-    whole = takes_whole_numbers(entry)
+    whole = entry.takes_whole_numbers
 
     def on_tuning_models(value: float) -> tuple[float, float]:
         measured = ground.run(entry, value, steps, tuning=True)

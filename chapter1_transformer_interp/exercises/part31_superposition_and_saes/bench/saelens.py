@@ -1,7 +1,7 @@
 """The training autoencoders of SAELens in the benchmark, where `sae-lens` is installed (extra "saelens")."""
 
-from ..solutions import Variant
+from .entries import Entry
 
 
-def saelens_entries() -> dict[str, Variant]:
+def saelens_entries() -> dict[str, Entry]:
     return {}

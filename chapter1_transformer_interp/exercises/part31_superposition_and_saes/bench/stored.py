@@ -68,8 +68,7 @@ def _written(line: Line) -> dict[str, Any]:
 
 
 def _read(content: dict[str, Any]) -> Line:
-    line = Line(**content)
-    line.measured = {
-        name: [math.nan if one is None else one for one in values] for name, values in line.measured.items()
+    measured = {
+        name: [math.nan if one is None else one for one in values] for name, values in content["measured"].items()
     }
-    return line
+    return Line(**{**content, "measured": measured})

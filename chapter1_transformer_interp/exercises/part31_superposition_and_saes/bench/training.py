@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from .. import solutions
 from ..runtime import forked_random_state
-from ..solutions import ToyModel, ToySAEConfig, Variant
+from ..solutions import ToyModel, ToySAEConfig
 from ..training.sources import accepts_generator, global_state_from
-from .entries import Refused
+from .entries import Entry, Refused
 
 ROWS_OF_THE_TRIAL = 8
 
 
-def train(entry: Variant, value: float, models: ToyModel, generator: t.Generator, steps: int) -> Any:
+def train(entry: Entry, value: float, models: ToyModel, generator: t.Generator, steps: int) -> Any:
     """Train one autoencoder of a class on each model.
 
     Args:
@@ -34,11 +34,11 @@ def train(entry: Variant, value: float, models: ToyModel, generator: t.Generator
     """
     if issubclass(entry.sae, solutions.ToySAE) and accepts_generator(entry.sae.__init__):
         with _says_who_raised(f"training with {entry.knob}={value:.3g}"):
-            return solutions.train_variant(entry, value, models, generator, steps)
+            return solutions.train_variant(entry.variant(), value, models, generator, steps)
     return _train_other(entry, value, models, generator, steps)
 
 
-def _train_other(entry: Variant, value: float, models: ToyModel, generator: t.Generator, steps: int) -> Any:
+def _train_other(entry: Entry, value: float, models: ToyModel, generator: t.Generator, steps: int) -> Any:
     """As `solutions.train_variant` does, with only those arguments that the class takes."""
     cfg = _config(entry, value, models)
     with forked_random_state(), global_state_from(generator):
@@ -60,7 +60,7 @@ def _train_other(entry: Variant, value: float, models: ToyModel, generator: t.Ge
     return sae.eval() if isinstance(sae, nn.Module) else sae
 
 
-def _config(entry: Variant, value: float, models: ToyModel) -> ToySAEConfig:
+def _config(entry: Entry, value: float, models: ToyModel) -> ToySAEConfig:
     """Sizes and settings; a setting that our config does not have becomes an attribute of it."""
     sizes = (models.cfg.n_inst, models.cfg.d_hidden, models.cfg.n_features)
     chosen = {"init_scale": 0.3, "decoder_init": "encoder", **entry.choices, entry.knob: value}
