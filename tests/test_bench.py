@@ -4,9 +4,11 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch as t
@@ -300,13 +302,15 @@ def test_a_count_gives_neighbours() -> None:
 
 
 def test_where_l0_turns_round_the_score_decides() -> None:
-    l0s = {0.3: 6.0, 0.6: 1.9, 1.0: 2.3, 1.6: 0.9}  # as gated autoencoders do
-    for best, between in ((0.5, (0.3, 0.65)), (1.3, (0.9, 1.6))):
-        run, _ = counted(
-            lambda c: l0s.get(c, 2.0), lambda c, best=best: 1 - abs(c - best)
-        )
-        low, high = search.two_settings(run, tuple(l0s), 2.0)
-        assert between[0] <= min(low, high) and max(low, high) <= between[1]
+    settings, l0s = np.log([0.1, 0.3, 0.6, 1.0, 1.6, 9.0]), np.log([20.0, 6.0, 1.9, 2.3, 0.9, 0.1])  # a gated one's
+
+    def l0(setting: float) -> float:
+        return float(np.exp(np.interp(np.log(setting), settings, l0s)))
+
+    for best, low_end, high_end in ((0.5, 0.45, 0.75), (1.3, 0.95, 1.4)):
+        run, _ = counted(l0, lambda setting, best=best: 1 - abs(setting - best))
+        found = search.two_settings(run, (0.3, 0.6, 1.0, 1.6), 2.0)
+        assert all(low_end <= one <= high_end for one in found)
 
 
 @pytest.mark.parametrize(
@@ -334,7 +338,7 @@ def test_a_model_that_is_not_enclosed_gets_more_settings_and_is_left_out_at_last
             tuned.append(value)
             return {"L0": l0[:1] if tuning else l0} | {name: (l0[:1] if tuning else l0) for name in MEASURES}
 
-    ground = Fake("independent", None, None, 0)
+    ground = Fake.make("independent", 2, 10, 0)
     entry = Entry(Plain, (0.04, 0.06), name="x")
     stubborn = False
     line = runs.run_entry(ground, entry, 2.0, 10)
@@ -344,6 +348,31 @@ def test_a_model_that_is_not_enclosed_gets_more_settings_and_is_left_out_at_last
     assert len(line.settings) == runs.MOST_SETTINGS and math.isnan(line.measured["F1"][1])
     table = runs.Benchmark([line]).table
     assert table.loc[("independent", "x"), "models"] == 1 and table.loc[("independent", "x"), "± F1"] == 0
+
+
+# ---- SAELens
+
+
+def test_autoencoders_of_saelens_join() -> None:
+    pytest.importorskip("sae_lens")
+    from part31_superposition_and_saes.bench.saelens import ARCHITECTURES, saelens_entries
+
+    entries = saelens_entries()
+    assert len(entries) == len(ARCHITECTURES)
+    ground = runs.Ground.make("independent", 2, 10, 7)
+    for name, entry in entries.items():
+        measured = ground.run(replace(entry, name=name), entry.values_for("independent")[1], 30, tuning=False)
+        assert all(values.isfinite().all() for values in measured.values())
+    told = bench_saes(entries, **FAST)
+    assert len(told.lines) == len(entries)
+
+
+def test_without_saelens_it_says_how_to_get_it(monkeypatch) -> None:
+    from part31_superposition_and_saes.bench.saelens import saelens_entries
+
+    monkeypatch.setitem(sys.modules, "sae_lens", None)
+    with pytest.raises(ImportError, match="pip install"):
+        saelens_entries()
 
 
 # ---- what is shipped, and the command
