@@ -180,7 +180,7 @@ def test_a_class_of_ones_own_is_ranked_at_the_target() -> None:
     for name in MEASURES:
         values = result.values("independent", "mine", name)
         assert table.loc[("independent", "mine"), name] == pytest.approx(values.mean().item(), abs=1e-3)
-    assert "mine" in result.figure.layout.meta["alt"]
+    assert "mine" in result.plot().layout.meta["alt"]
     again = bench_saes({"mine": Plain}, target_l0=1.5, **FAST)
     assert again.lines[0] == next(line for line in result.lines if line.sae == "mine")  # whoever else takes part
 
@@ -235,7 +235,9 @@ def test_entries_get_the_settings_of_their_kind() -> None:
     class MyMatryoshka(solutions.MatryoshkaToySAE):
         pass
 
-    mine = entries_of({"a": MyTopK, "b": MyMatryoshka, "c": Plain, "d": Threshold, "e": ToySAE, "f": solutions.VARIANTS[1]})
+    mine = entries_of(
+        {"a": MyTopK, "b": MyMatryoshka, "c": Plain, "d": Threshold, "e": ToySAE, "f": solutions.VARIANTS[1]}
+    )
     assert (mine["a"].knob, mine["a"].sae, mine["a"].takes_whole_numbers) == ("k", MyTopK, True)
     assert (mine["b"].knob, mine["b"].values, mine["b"].takes_whole_numbers) == ("k", OURS["Matryoshka"].values, False)
     assert mine["c"].values == mine["d"].values == Entry(Plain).values and mine["e"].values == OURS["standard"].values
@@ -246,7 +248,11 @@ def test_entries_get_the_settings_of_their_kind() -> None:
     ("arguments", "error", "message"),
     [
         (dict(classes=[Plain]), TypeError, "must be a dict from names to classes"),
-        (dict(classes={"mine": Plain(ToySAEConfig(1, 2, 5), None)}), TypeError, "mine: got a Plain; .* the class itself"),
+        (
+            dict(classes={"mine": Plain(ToySAEConfig(1, 2, 5), None)}),
+            TypeError,
+            "mine: got a Plain; .* the class itself",
+        ),
         (dict(classes={"TopK": Plain}), ValueError, "'TopK' is taken"),
         (dict(kinds="Zipf"), ValueError, "kinds='Zipf' must be a list"),
         (dict(kinds=["five in two"]), ValueError, "must be a list of some of independent"),
@@ -427,7 +433,9 @@ def test_the_command_writes_the_file_that_is_shipped(tmp_path: Path, monkeypatch
     options = ["--store", "--kinds", "independent", "--models", "2", "--steps", "20"]
     assert command.main(options, tmp_path / "x.json") == 0
     assert [line.sae for line in stored_lines(["independent"], 2.0, tmp_path / "x.json")] == ["plain"]
-    assert stored.made_by(tmp_path / "x.json")["command"].endswith("bench --store --kinds independent --models 2 --steps 20")
+    assert stored.made_by(tmp_path / "x.json")["command"].endswith(
+        "bench --store --kinds independent --models 2 --steps 20"
+    )
 
 
 def test_the_door_says_what_it_offers() -> None:

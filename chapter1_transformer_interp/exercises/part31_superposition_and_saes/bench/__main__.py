@@ -47,7 +47,9 @@ def parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("classes", nargs="*", metavar="module:Class", help="autoencoders to rank among ours")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="of data (all)")
     parser.add_argument("--by", choices=MEASURES, default="matching", help="what ranks (matching)")
-    parser.add_argument("--target-l0", type=float, default=TARGET_L0, help=f"latents on in the mean row ({TARGET_L0:g})")
+    parser.add_argument(
+        "--target-l0", type=float, default=TARGET_L0, help=f"latents on in the mean row ({TARGET_L0:g})"
+    )
     parser.add_argument("--models", type=int, default=N_MODELS, help=f"models that are reported ({N_MODELS})")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"of every training ({STEPS})")
     parser.add_argument("--seed", type=int, default=SEED, help=f"of the models ({SEED})")
@@ -62,7 +64,10 @@ def main(arguments: list[str] | None = None, path: Path = STORED) -> int:
     options = parsed(arguments)
     classes = {place.rpartition(":")[2]: found(place) for place in options.classes}
     if options.saelens:
-        classes |= saelens_entries()
+        try:
+            classes |= saelens_entries()
+        except ImportError as error:
+            sys.exit(str(error))
     result = bench_saes(
         classes, options.kinds, target_l0=options.target_l0, n_models=options.models, steps=options.steps,
         ours="train" if options.store else options.ours, by=options.by, seed=options.seed,

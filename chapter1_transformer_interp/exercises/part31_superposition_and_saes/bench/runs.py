@@ -54,10 +54,9 @@ class Benchmark:
         """One line for each class that could not be ranked on a kind of data."""
         return [f"{line.sae} on {line.data} features: {line.note}" for line in self.lines if line.note]
 
-    @property
-    def figure(self) -> go.Figure:
-        """Every class on every kind of data, with intervals."""
-        return plot_benchmark(self.table, self.by)
+    def plot(self, title: str | None = None) -> go.Figure:
+        """Every class on every kind of data, with intervals; without a title it says who comes first where."""
+        return plot_benchmark(self.table, self.by, title)
 
     def values(self, data: str, sae: str, measure: str = "matching") -> Float[Tensor, " inst"]:
         """One measure, model by model.
@@ -125,8 +124,8 @@ def bench_saes(
     all others are ranked.
 
     Args:
-        classes: yours, a dict by name: a class with the interface of `ToySAE`, or an `Entry` where it needs another setting
-            than `cfg.sparsity_coeff`, or values of its own to start from. None for ours alone.
+        classes: yours, a dict by name: a class with the interface of `ToySAE`, or an `Entry` where it needs another
+            setting than `cfg.sparsity_coeff`, or values of its own to start from. None for ours alone.
         kinds: of data, from "independent", "paired", "hierarchical" and "Zipf".
         target_l0: latents on in the mean row, for all.
         n_models: models that are reported, at least 2.
@@ -137,7 +136,7 @@ def bench_saes(
         seed: of the models.
         progress: whether to show a bar.
     Returns:
-        A `Benchmark`: `.table`, `.figure`, `.refused`.
+        A `Benchmark`: `.table`, `.plot()`, `.refused`.
     Raises:
         TypeError, ValueError: if an argument is out of range. What a class does wrong is in `.refused`.
     """

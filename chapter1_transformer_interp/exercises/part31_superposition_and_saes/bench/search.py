@@ -64,7 +64,9 @@ class Trials:
         if max(l0s) == 0:
             return Refused(f"no latent ever fires, with {tried}; in the mean row {self.target:g} must")
         if len(l0s) > 1 and max(l0s) <= 1.001 * min(l0s):
-            return Refused(f"L0 stays at {l0s[0]:.3g} with {tried}; the setting must change it (an Entry names another)")
+            return Refused(
+                f"L0 stays at {l0s[0]:.3g} with {tried}; the setting must change it (an Entry names another)"
+            )
         side = "it is never sparse enough" if min(l0s) > self.target else "it never has enough latents on"
         return Refused(f"{side}: L0 {min(l0s):.3g} to {max(l0s):.3g} with {tried}; L0 must reach {self.target:g}")
 

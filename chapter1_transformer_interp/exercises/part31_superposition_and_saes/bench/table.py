@@ -35,7 +35,11 @@ def table_of(lines: Sequence[Line], by: str) -> pd.DataFrame:
         return pd.DataFrame(columns=["rank", *MEASURES]).rename_axis("SAE")
     table = pd.DataFrame(rows)
     ascending = by in FEWER_IS_BETTER
-    table.insert(2, "rank", table.groupby("data", sort=False)[by].rank(ascending=ascending, method="min").astype("Int64"))
+    table.insert(
+        2, "rank", table.groupby("data", sort=False)[by].rank(ascending=ascending, method="min").astype("Int64")
+    )
     order = {kind: number for number, kind in enumerate(dict.fromkeys(table["data"]))}
-    table = table.assign(order=table["data"].map(order)).sort_values(["order", "rank"], kind="stable", na_position="last")
+    table = table.assign(order=table["data"].map(order)).sort_values(
+        ["order", "rank"], kind="stable", na_position="last"
+    )
     return table.drop(columns="order").set_index(["data", "SAE"]).round(4)

@@ -19,7 +19,12 @@ def test_at_equal_l0(trial: Trial, function: Callable[..., Tensor]) -> str:
     rising = ("4 settings of 8 instances, in rising order of L0", _inputs(trial, 4, 8, shuffled=False), 2.0, None)
     cases: tuple[tuple[str, tuple[Tensor, Tensor], float, Any], ...] = (
         rising,
-        ("settings in any order", _inputs(trial, 7, 8, below=5), 2.0, ("not-sorted", "Sort each instance's settings by its L0.")),
+        (
+            "settings in any order",
+            _inputs(trial, 7, 8, below=5),
+            2.0,
+            ("not-sorted", "Sort each instance's settings by its L0."),
+        ),
         ("another target", _inputs(trial, 4, 8, scale=1.7), 3.4, ("fixed-target", "Use the argument target.")),
         ("[2 5]", _inputs(trial, 2, 5), 2.0, FIXED_SIZE),
         ("a single instance", _inputs(trial, 4, 1), 2.0, ("one-instance", "Do not squeeze the inst axis.")),
@@ -85,7 +90,9 @@ def _mistakes(l0: Tensor, values: Tensor, target: float) -> list[Mistake]:
         Mistake("middle", f"{this} half way between the neighbours.\nWeigh them by log L0.", (low + high) / 2),
         Mistake("lower", f"{this} at the neighbour below.\nGo in between.", low),
         Mistake("upper", f"{this} at the neighbour above.\nGo in between.", high),
-        Mistake("not-sorted", f"{this} in the order of the settings.\nSort by L0 first.", _line(l0.log(), values, goal)),
+        Mistake(
+            "not-sorted", f"{this} in the order of the settings.\nSort by L0 first.", _line(l0.log(), values, goal)
+        ),
         Mistake(
             "values-not-sorted",
             f"{this} when L0 is sorted and the values are not.\nGive both the same order.",
@@ -98,7 +105,9 @@ def _mistakes(l0: Tensor, values: Tensor, target: float) -> list[Mistake]:
         ),
         Mistake("extrapolated", f"{this} by extrapolating.\nOutside of what was measured: NaN.", low.lerp(high, share)),
         Mistake("clamped", f"{this} with the last value repeated outside.\nThere it is NaN.", clamped),
-        Mistake("ends", f"{this} on the line between the lowest and the highest L0.\nTake neighbours.", _ends(x, y, goal)),
+        Mistake(
+            "ends", f"{this} on the line between the lowest and the highest L0.\nTake neighbours.", _ends(x, y, goal)
+        ),
         Mistake("fitted", f"{this} on a line fitted through all settings.\nTake the two neighbours.", _fit(x, y, goal)),
         Mistake(
             "mean-l0",

@@ -37,7 +37,10 @@ def plot_benchmark(table: pd.DataFrame, by: str = "matching", title: str | None 
         own = ranked.loc[kind].sort_values("rank", kind="stable")
         names = [str(name) for name in own.index]
         told.append(f"{kind}: " + ", ".join(f"{name} {value:.2f}" for name, value in own[by].items()))
-        for is_ours, symbol, color, label in ((True, "circle-open", INK, "ours"), (False, "diamond", PALETTE[1], "yours")):
+        for is_ours, symbol, color, label in (
+            (True, "circle-open", INK, "ours"),
+            (False, "diamond", PALETTE[1], "yours"),
+        ):
             rows = own[[(name in OURS) == is_ours for name in names]]
             if rows.empty:
                 continue

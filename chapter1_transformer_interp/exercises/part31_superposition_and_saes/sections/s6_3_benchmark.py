@@ -29,8 +29,8 @@ if MAIN:
 
 # %%
 if MAIN:
-    from part31_superposition_and_saes.bench import bench_saes
-    from part31_superposition_and_saes.solutions import KINDS_OF_DATA, VARIANTS, ToySAE, Variant
+    from part31_superposition_and_saes.bench import Entry, bench_saes
+    from part31_superposition_and_saes.solutions import KINDS_OF_DATA, VARIANTS, ToySAE
 
 # %% [markdown]
 # ## Who was allowed how many?
@@ -139,9 +139,7 @@ if MAIN:
         return f"{known.mean():.3f} ({len(known)} of {len(found)})" if len(known) else "nan"
 
     kinds = [kind for kind in KINDS_OF_DATA if kind != "five in two"]
-    table = pd.DataFrame(
-        {kind: {variant.name: read_off(kind, variant.name) for variant in VARIANTS} for kind in kinds}
-    )
+    table = pd.DataFrame({kind: {variant.name: read_off(kind, variant.name) for variant in VARIANTS} for kind in kinds})
     table.index.name = "matching at L0 = 2 (models)"
     display(table)
 
@@ -153,43 +151,59 @@ if MAIN:
 # %% [markdown]
 # ## `bench_saes`
 #
-# `bench_saes({"mine": MySAE})` does that for any class with the interface of `ToySAE`. For each kind of data (independent,
-# paired, hierarchical, Zipf) it
+# `bench_saes({"mine": MySAE})` ranks any class with the interface of `ToySAE`. On each kind of data (independent, paired,
+# hierarchical, Zipf's) it
 #
-# 1. trains your class on **two models that are not reported**, at settings further and further out, until two of
-#    them enclose the target L0 of 2, and closes in on it. Where several pairs do, matching on these models decides;
-# 2. trains it at two settings around the target on **five other models**, and reads every measure of every model off at
-#    L0 = 2, by your exercise. If a model is not enclosed, up to two more settings are trained; one that still is not is
-#    left out, and the column `models` says how many remain;
-# 3. ranks it among our six by one-to-one matching, or by F1, explained variance or dead latents (`by=`), with 95 %
-#    intervals over models.
+# 1. trains your class on **two models that are not reported**, at settings further and further out, until two of them
+#    enclose an L0 of 2, and closes in on it. Where several pairs of settings do, matching on these two models decides;
+# 2. trains it on **five other models** at two settings a little below and above, and reads every measure of every model
+#    off at L0 = 2, by your exercise. Where two settings do not enclose a model's L0, up to two more are trained. A model
+#    that still is not enclosed is left out, and the column `models` says how many remain;
+# 3. ranks it among our six by one-to-one matching, or by F1, explained variance or dead latents (`by="F1"`), with 95 %
+#    intervals over the models.
 #
-# Our six come from a file that the repo ships, made by the same function (`python -m part31_superposition_and_saes.bench
-# --store`; `ours="train"` makes them anew, in several minutes). Yours is trained now. A class that raises, gives wrong
-# shapes or NaN, or never gets sparse costs you its own row and nothing else: one line says what came and what would be
-# right.
+# Our six come from a file that the repo ships, made by the same function: `python -m
+# part31_superposition_and_saes.bench --store`, about 10 minutes of one thread. With `ours="train"` they are trained on
+# your machine. Here they are first, without yours. Nothing is trained in this cell.
 #
-# What it needs of your class:
+# **Before you run it**: section 5 gave everybody the L0 that suited it. Now all have 2. Whom will that help, and whom will
+# it hurt? TopK, standard, or Matryoshka, which was at its best at an L0 of 1?
+
+# %% figure="six_at_equal_l0"
+if MAIN:
+    six = bench_saes()
+    six.plot("At equal L0 TopK leads on independent features, the standard autoencoder on paired ones")
+
+# %% [markdown] figure="six_at_equal_l0" role="see"
+# TO WRITE
+
+# %%
+if MAIN:
+    display(six.table[["rank", "matching", "± matching", "F1", "explained", "dead", "settings"]])
+
+# %% [markdown]
+# ## A class of your own, from nothing
+#
+# What the bench needs of a class:
 #
 # | name | what it does |
 # |---|---|
-# | `MySAE(cfg, model)` | takes a `ToySAEConfig` and a toy model; a keyword `generator` is used if you have it |
+# | `MySAE(cfg, model)` | takes a `ToySAEConfig` and a toy model; is given a `generator` as well if it takes one |
 # | `W_dec [inst d_sae d_in]` | row j is the direction that latent j writes |
 # | `forward(h)` | gives `loss_dict`, `loss [batch inst]`, `acts_post [batch inst d_sae]`, 0 or more, and `h_reconstructed [batch inst d_in]` |
-# | `optimize(...)` | trains in place; it is given those of `batch_size`, `steps`, `lr`, ... that it takes |
+# | `optimize(...)` | trains in place; is given those of `batch_size`, `steps`, `lr`, `lr_scale`, `generator` that it takes |
 #
-# and a field of the config that decides how many latents fire: `sparsity_coeff`, or the one that a `Variant` names.
-
-# %% [markdown]
-# ### A class of your own, from nothing
+# and a field of the config that decides how many latents fire: `sparsity_coeff`, or another that an `Entry` names. It need not
+# inherit from anything of ours. A class that raises, gives wrong shapes or NaN, or never gets sparse costs you its own
+# row and nothing else: a line under the table says what came and what would be right.
 #
-# An idea to try. The L1 penalty charges a latent for its size, so activations shrink. JumpReLU charges it for firing,
-# whatever its size, and needs pseudo-gradients for it. Between the two lies a penalty that **saturates**:
+# Now an idea to try. The L1 penalty charges a latent for its size, so activations shrink. JumpReLU charges it for
+# firing, whatever its size, and needs pseudo-gradients for that. Between the two lies a penalty that **saturates**:
 #
 # $$L_\text{sparsity} = \sum_j \tanh(a_j / w).$$
 #
-# For $a \ll w$ it is the L1 over $w$: it has a slope, and switches off what is small. For $a \gg w$ it is 1: a count,
-# with no slope left to shrink anything. No pseudo-gradient is needed. With $w = 0.3$, about a third of a feature's size:
+# For $a \ll w$ it is the L1 over $w$: it has a slope, and switches off what is small. For $a \gg w$ it is 1: a count, with
+# no slope left that would shrink anything. No pseudo-gradient is needed. Take $w = 0.3$, a fraction of a feature's size:
 
 
 # %%
@@ -214,29 +228,30 @@ class TanhToySAE(ToySAE):
 
 
 # %% [markdown]
-# That is the whole class: parameters, decoder, training and resampling are inherited. One thing is left to say, which
-# settings to try first. A small activation costs $1/w$ times what it costs under an L1, and a large one hardly anything, so
-# coefficients a few times smaller than the standard ones should do. `bench_saes({"tanh": TanhToySAE})` would find them
-# by itself, from 0.003 to 0.1; a `Variant` that names two saves it a few trainings:
+# That is the whole class: parameters, decoder, training and resampling are inherited. `bench_saes({"tanh": TanhToySAE})`
+# would now look for its coefficient from 0.003 to 0.1 and beyond. You can spare it some trainings. A small activation
+# costs $1/w \approx 3$ times what it costs under an L1, so coefficients a few times smaller than the standard ones should
+# do. An `Entry` says so:
 
 # %%
 if MAIN:
-    tanh = Variant("tanh", TanhToySAE, knob="sparsity_coeff", values={"": (0.004, 0.01)}, choices={})
-    l1 = Variant("L1, here", ToySAE, knob="sparsity_coeff", values={"": (0.015, 0.03)}, choices={})
+    tanh = Entry(TanhToySAE, values=(0.004, 0.01))
+    l1 = Entry(ToySAE, values=(0.015, 0.03))
 
 # %% [markdown]
 # ## Experiment: is it any good?
 #
-# Independent and paired features (half a minute; all four kinds take one or two). The standard autoencoder, `L1, here`, is trained beside it on
-# the same models: so you see whether the stored row of the standard one is what you get here.
+# On independent and on paired features; half a minute. (All four kinds, `bench_saes({"tanh": tanh})`, take one to two
+# minutes.) The standard autoencoder is trained beside it on the same models, as `L1, here`. So you see the two side by
+# side, and also whether the stored row of the standard one is what you get on models of your own.
 #
-# **Before you run it**: at an equal L0, will tanh explain more than the L1, or less? And on paired features, where two
-# directions are always on together: will it find both, as the L1 does, or give one latent to both, as JumpReLU does?
+# **Before you run it**: at an equal L0, will tanh explain more than the L1, or less? And on paired features, two of which
+# are always on together: will it find both, as the L1 does, or give one latent to both, as TopK does?
 
 # %% figure="own_autoencoder"
 if MAIN:
-    bench = bench_saes({"tanh": tanh, "L1, here": l1}, kinds=["independent", "paired"], seed=10_000 + 10 * utils.seed)
-    bench.figure
+    bench = bench_saes({"tanh": tanh, "L1, here": l1}, ["independent", "paired"], seed=10_000 + 10 * utils.seed)
+    bench.plot("A saturating penalty is ahead of the L1 on independent features, and behind on paired ones")
 
 # %% [markdown] figure="own_autoencoder" role="see"
 # TO WRITE
@@ -245,5 +260,126 @@ if MAIN:
 if MAIN:
     display(bench)
 
+# %% tags=["claim"]
+if MAIN:
+
+    def gain(kind: str, measure: str) -> float:
+        """How much more tanh has of a measure than the L1, in the mean over the models of this run."""
+        both = [bench.values(kind, name, measure).nanmean() for name in ("tanh", "L1, here")]
+        return float(both[0] - both[1])
+
+    again = bench.values("independent", "L1, here").nanmean() - six.values("independent", "standard").nanmean()
+    utils.claim(
+        37,
+        "at equal L0 a penalty that saturates explains more than an L1; on paired features it finds fewer of them",
+        [
+            utils.Measured(
+                "independent: variance explained, tanh less L1", gain("independent", "explained"), at_least=0.0
+            ),
+            utils.Measured("independent: matching, tanh less L1", gain("independent", "matching"), at_least=0.0),
+            utils.Measured("paired: variance explained, tanh less L1", gain("paired", "explained"), at_least=0.0),
+            utils.Measured("paired: matching, L1 less tanh", -gain("paired", "matching"), at_least=0.0),
+            utils.Measured("independent: matching, |L1 here - stored standard|", abs(again), at_most=0.05),
+        ],
+        source="our own comparison",
+    )
+
+# %% tags=["claim"]
+if MAIN:
+
+    def stored(kind: str, name: str) -> float:
+        """Matching at L0 = 2 in the file that is shipped, in the mean over models."""
+        return float(six.values(kind, name).nanmean())
+
+    utils.claim(
+        38,
+        "at equal L0, too, who finds the most features depends on the data",
+        [
+            utils.Measured(
+                "independent: TopK less standard",
+                stored("independent", "TopK") - stored("independent", "standard"),
+                at_least=0.01,
+            ),
+            utils.Measured(
+                "paired: standard less TopK", stored("paired", "standard") - stored("paired", "TopK"), at_least=0.1
+            ),
+        ],
+        source="our own comparison",
+    )
+
 # %% [markdown]
-# placeholder
+# ## Outside a notebook
+#
+# The bench runs from a shell as well, on a class in a file of yours:
+#
+# ```bash
+# python -m part31_superposition_and_saes.bench mymodule:MySAE --kinds independent Zipf --by F1
+# python -m part31_superposition_and_saes.bench --saelens
+# ```
+#
+# The second line ranks training autoencoders of SAELens (standard, TopK and JumpReLU, with their own losses) among ours. It
+# needs the extra `saelens` that `pyproject.toml` lists.
+#
+# Ideas for a class of your own, from easy to hard:
+#
+# - a **square-root** penalty, $\sum_j \sqrt{a_j + \epsilon}$: it never quite saturates. Where will it stand between L1 and
+#   tanh? (difficulty 1 of 5)
+# - tanh with a **width that shrinks** during training, so that it begins as an L1 and ends as a count. Does it keep the
+#   pairs apart that it found early on? (2 of 5)
+# - TopK with a **learned threshold** below which even the largest activation is dropped. Rows in which nothing is on would get no
+#   latents. (3 of 5)
+# - an **encoder of two layers**: is it the dictionary that is hard to find, or the code for a given row? (4 of 5)
+#
+# Whatever you try, decide what you will call a success before you look, and pick settings on other models than those
+# you report. The bench does the second for you.
+
+# %% [markdown]
+# ## Replications to try
+#
+# Each with why it is worth it, what it needs and how hard it is (1 to 5, by our own estimate). "Here" means that the
+# code of this course is enough.
+#
+# | what | why | needs | difficulty |
+# |---|---|---|---|
+# | Train a toy model **against attacks** ([TMS](https://transformer-circuits.pub/2022/toy_model), on adversarial robustness) | the attack experiment shows a correlation; whether attacks drive superposition out shows a cause | here; an inner loop for the attack; minutes | 2 |
+# | Other **widths in double descent** ([SMDD](https://transformer-circuits.pub/2023/toy-double-descent)): m = 3, 5, 10 | where does the peak move to? A law for its place would be a result of your own | here; `experiments.double_descent`; an hour of processor time | 2 |
+# | **BatchTopK's threshold** ([Bussmann et al. 2024](https://arxiv.org/abs/2412.06410)): one a batch, one a latent, or none | what a fixed threshold after training costs, in a place where you can count | here; a subclass of `BatchTopKToySAE` and the bench | 2 |
+# | Deeper **hierarchies for Matryoshka** ([Bussmann et al. 2025](https://arxiv.org/abs/2503.17547)): three levels, other group sizes | on two levels its price was higher than its gain; there might be data that suit it | here; a `HierarchicalToyModel` of your own | 3 |
+# | The **window of JumpReLU** ([Rajamanoharan et al. 2024](https://arxiv.org/abs/2407.14435)) in training, not for one latent | you have seen bias and spread of a pseudo-gradient; which of the two hurts recovery? | here; a sweep over `ste_epsilon` on the bench | 3 |
+# | How error falls with **k and the number of latents** ([Gao et al. 2024](https://arxiv.org/abs/2406.04093)) | their laws are about reconstruction; here you can ask whether recovery follows the same law | here; d_sae from 50 to 1,000; a GPU helps | 3 |
+# | **Shrinkage in a language model** ([Gated](https://arxiv.org/abs/2404.16014), eq. 9 and 10) | $\gamma$ needs no knowledge of the truth, so you can measure it where nobody has it | a small language model and published autoencoders (SAELens); a GPU for an hour | 4 |
+# | **Absorption of first letters** ([Chanin et al. 2024](https://arxiv.org/abs/2409.14507)) | absorption in the wild: a latent for "starts with S" that is silent for "snake" | a language model of some billion parameters and published autoencoders; a GPU for a day | 4 |
+# | A dictionary for a **one-layer transformer** ([Towards Monosemanticity](https://transformer-circuits.pub/2023/monosemantic-features)) | the step out of toy models: everything that you know how to measure is missing, and you have to look at latents | a one-layer model, some hundred million tokens of activations, patience; days of a GPU | 5 |
+#
+# For more, [200 Concrete Open Problems in Mechanistic Interpretability](https://www.alignmentforum.org/posts/o6ptPu7arZrqRCxyz/200-cop-in-mi-exploring-polysemanticity-and-superposition)
+# has a chapter on polysemanticity and superposition, graded by difficulty. Some of its problems have been solved since; look
+# before you start, and do not let it stop you.
+
+# %% [markdown]
+# ## Further reading
+#
+# | what | time (an estimate) | why |
+# |---|---|---|
+# | [Toy Models of Superposition](https://transformer-circuits.pub/2022/toy_model), from "The Geometry of Superposition" on | 2 hours | you can now check every figure in it; its open questions are at the end |
+# | [Zoom In: An Introduction to Circuits](https://distill.pub/2020/circuits/zoom-in/) | 40 min | where the word *feature* comes from, and what polysemantic neurons look like in a vision model |
+# | [Towards Monosemanticity](https://transformer-circuits.pub/2023/monosemantic-features) | 2 hours | the standard autoencoder on a real model, with resampling, and how to look at latents without the truth |
+# | [Gated](https://arxiv.org/abs/2404.16014), then [JumpReLU](https://arxiv.org/abs/2407.14435) | 1 hour each | how to argue that one autoencoder is better than another, at equal L0 |
+# | [Scaling and evaluating sparse autoencoders](https://arxiv.org/abs/2406.04093) | 1 hour | TopK, dead latents, and measures other than reconstruction |
+# | [A is for Absorption](https://arxiv.org/abs/2409.14507), then [Matryoshka](https://arxiv.org/abs/2503.17547) | 1 hour each | what goes wrong with hierarchical features, and one remedy |
+# | [Notes on superposition](https://dynalist.io/d/n2ZWtnoYHrU1s4vnFSAQ519J) in a glossary of mechanistic interpretability | when you need it | to look words up |
+
+# %% [markdown]
+# ## What you have seen
+#
+# - Autoencoders can be compared only **at an equal L0**. Settings that lead there are searched on models that are not
+#   reported; what lies between two settings is interpolated; what lies outside is unknown.
+# - At an equal L0, too, **the order depends on the data**. TopK, first on independent features, is behind on paired ones, where the
+#   standard autoencoder is first.
+# - A new kind of autoencoder is twenty lines. Whether it is better is another matter: yours explained more, and lost
+#   its lead where features come together.
+# - In the bonus section as a whole: superposition sets in at a **sharp border** that theory puts in the right place;
+#   features that come in hierarchies are **absorbed**, unless something gives the general ones a place of their own;
+#   and a model that stores more features per dimension is **easier to attack**.
+#
+# Here the course ends. You have trained models small enough that every question had an answer, and you have seen
+# how often a plausible measure gave the wrong one. Take that with you to the models where nobody knows the truth.
