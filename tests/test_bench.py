@@ -22,7 +22,7 @@ from part31_superposition_and_saes.bench.training import hidden_rows
 from part31_superposition_and_saes.solutions import ToyModel, ToyModelConfig, ToySAE, ToySAEConfig
 from torch import nn
 
-FAST = dict(kinds=["independent"], n_models=2, steps=30, ours="none", progress=False)
+FAST: dict[str, Any] = dict(kinds=["independent"], n_models=2, steps=30, ours="none", progress=False)
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,12 @@ from typing import Any
 from .. import solutions
 from ..solutions import Variant
 
-KINDS = ("independent", "paired", "hierarchical", "Zipf")  # of data, all with 100 features in 20 dimensions
+KINDS: tuple[str, ...] = (
+    "independent",
+    "paired",
+    "hierarchical",
+    "Zipf",
+)  # of data, all with 100 features in 20 dimensions
 
 
 class Refused(ValueError):

@@ -88,11 +88,11 @@ class Ground:
 
     @classmethod
     def make(cls, kind: str, n_models: int, steps: int, seed: int) -> "Ground":
-        models = [
-            solutions.model_for(kind, n, t.Generator(runtime.device).manual_seed(s), steps)
-            for n, s in ((N_TUNING, seed + 1), (n_models, seed))
-        ]
-        return cls(kind, *models, seed)
+        tuning, reported = (
+            solutions.model_for(kind, n, t.Generator(runtime.device).manual_seed(one), steps)
+            for n, one in ((N_TUNING, seed + 1), (n_models, seed))
+        )
+        return cls(kind, tuning, reported, seed)
 
     def run(self, entry: Entry, value: float, steps: int, tuning: bool) -> dict[str, Float[Tensor, " inst"]]:
         """Train on one of the two sets of models, and measure. Every class draws the same random numbers."""
@@ -118,9 +118,9 @@ def bench_saes(
     """Rank autoencoders, yours among ours, on toy models of 100 features in 20 dimensions, all at the same L0.
 
     For each class and kind of data a short search on two models of their own finds two settings whose L0s lie around
-    `target_l0`. At both, one autoencoder is trained on each of `n_models` other models, and every measure of every model
-    is interpolated to `target_l0` (`at_equal_l0`). Where two settings do not enclose a model's L0, up to two more are
-    trained. A class that cannot be trained, gives wrong shapes or NaN, or cannot reach that L0 is told so in one line;
+    `target_l0`. At both, an autoencoder is trained on each of `n_models` other models, and every measure of every
+    model is interpolated to `target_l0` (`at_equal_l0`). Where two settings do not enclose a model's L0, up to
+    two more are trained. A class that cannot be trained, gives wrong shapes or NaN, or cannot reach that L0 is told so in one line;
     all others are ranked.
 
     Args:

@@ -27,6 +27,8 @@ class SAELensSAE(nn.Module):
         cfg: sizes and settings; see `their_settings`.
     """
 
+    steps_since_fired: Float[Tensor, "inst d_sae"]
+
     architecture: ClassVar[str] = "Standard"
 
     def __init__(self, cfg: ToySAEConfig, model: ToyModel):
@@ -55,7 +57,8 @@ class SAELensSAE(nn.Module):
     @property
     def W_dec(self) -> Float[Tensor, "inst d_sae d_in"]:
         """Their decoders."""
-        return t.stack([sae.W_dec for sae in self.saes])  # type: ignore[arg-type]
+        parts: list[Any] = list(self.saes)
+        return t.stack([sae.W_dec for sae in parts])
 
     def forward(
         self, h: Float[Tensor, "batch inst d_in"]
@@ -66,7 +69,7 @@ class SAELensSAE(nn.Module):
         Float[Tensor, "batch inst d_in"],
     ]:
         """Encode and decode as SAELens does; the loss told is the squared error alone, mean over d_in."""
-        parts: list[Any] = [sae for sae in self.saes]
+        parts: list[Any] = list(self.saes)
         acts = t.stack([sae.encode(h[:, i]) for i, sae in enumerate(parts)], dim=1)
         h_reconstructed = t.stack([sae.decode(acts[:, i]) for i, sae in enumerate(parts)], dim=1)
         loss = (h_reconstructed - h).square().mean(dim=-1)

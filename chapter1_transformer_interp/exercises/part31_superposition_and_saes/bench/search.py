@@ -44,8 +44,8 @@ class Trials:
 
     def score_at_target(self, pair: Pair) -> float:
         """The score at the target, between two trials that enclose it."""
-        points = [t.tensor([[values[one]] for one in pair], dtype=t.float64) for values in (self.l0, self.score)]
-        found = at_equal_l0(*points, self.target).item()
+        l0s, scores = (t.tensor([[one[pair[0]]], [one[pair[1]]]], dtype=t.float64) for one in (self.l0, self.score))
+        found = at_equal_l0(l0s, scores, self.target).item()
         return found if math.isfinite(found) else self.score[pair[0]]  # both L0s are the target itself
 
     def setting_at(self, pair: Pair, l0: float) -> float:

@@ -131,7 +131,7 @@ def look(
         ("h_reconstructed", h_reconstructed, "batch inst d_in", tuple(h.shape)),
     ):
         if not isinstance(got, Tensor) or tuple(got.shape) != shape:
-            came = list(got.shape) if isinstance(got, Tensor) else f"a {type(got).__name__}"
+            came = str(list(got.shape)) if isinstance(got, Tensor) else f"a {type(got).__name__}"
             wanted = ", ".join(str(one) for one in shape)
             raise Refused(f"{name} is {came}; it must be [{axes}] = [{wanted}]")
         if not got.isfinite().all():

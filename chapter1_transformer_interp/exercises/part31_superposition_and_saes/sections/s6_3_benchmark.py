@@ -30,7 +30,7 @@ if MAIN:
 # %%
 if MAIN:
     from part31_superposition_and_saes.bench import Entry, bench_saes
-    from part31_superposition_and_saes.solutions import KINDS_OF_DATA, VARIANTS, ToySAE
+    from part31_superposition_and_saes.solutions import ToySAE
 
 # %% [markdown]
 # ## Who was allowed how many?
@@ -138,8 +138,9 @@ if MAIN:
         known = found[~found.isnan()]
         return f"{known.mean():.3f} ({len(known)} of {len(found)})" if len(known) else "nan"
 
-    kinds = [kind for kind in KINDS_OF_DATA if kind != "five in two"]
-    table = pd.DataFrame({kind: {variant.name: read_off(kind, variant.name) for variant in VARIANTS} for kind in kinds})
+    kinds = [kind for kind in reported["data"].unique() if kind != "five in two"]
+    names = reported["variant"].unique()
+    table = pd.DataFrame({kind: {name: read_off(kind, name) for name in names} for kind in kinds})
     table.index.name = "matching at L0 = 2 (models)"
     display(table)
 
