@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 import pytest
 import torch as t
 from part31_superposition_and_saes import utils
+from part31_superposition_and_saes.bench.stored import Line
+from part31_superposition_and_saes.bench.table import table_of
 
 from plotly_utils import CARD
 
@@ -44,6 +46,13 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
     ),
     "plot_loss_by_size": lambda: utils.plot_loss_by_size(
         [10, 100], {"test": weights(3, 2).abs()}, "The test loss rises to a peak between two regimes, and falls again"
+    ),
+    "plot_benchmark": lambda: utils.plot_benchmark(
+        table_of(
+            [Line("Zipf", name, 2.0, measured={"F1": [0.5, value]}) for name, value in (("TopK", 1.0), ("mine", 0.6))],
+            "F1",
+        ),
+        "F1",
     ),
     "plot_polytope_3d": lambda: utils.plot_polytope_3d(weights(3, 6)),
     "plot_relu_in_two_bases": utils.plot_relu_in_two_bases,

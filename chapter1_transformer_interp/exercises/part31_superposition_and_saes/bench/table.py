@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ..figures.frontier import confidence_interval
+from .entries import OURS
 from .measuring import MEASURES
 from .stored import Line
 
@@ -15,13 +16,13 @@ def table_of(lines: Sequence[Line], by: str) -> pd.DataFrame:
     """One row a line, ranked within each kind of data.
 
     Returns:
-        Index `data`, `SAE`; columns `rank` (by the mean of `by`; missing where a line has a note), for each measure its
+        Index `data`, `SAE`; columns `rank` (by the mean of `by`; missing where a line has a note), `whose`, for each measure its
         mean and, under "± measure", half the 95 % interval of that mean (Student's t over models), `models` (that the
         mean is over), `L0`, `settings` and `note`.
     """
     rows = []
     for line in lines:
-        row: dict[str, object] = {"data": line.data, "SAE": line.sae}
+        row: dict[str, object] = {"data": line.data, "SAE": line.sae, "whose": "ours" if line.sae in OURS else "yours"}
         for name in MEASURES:
             values = pd.Series(line.measured.get(name, []), dtype=float).dropna()
             row[name] = values.mean() if len(values) else float("nan")
@@ -32,7 +33,7 @@ def table_of(lines: Sequence[Line], by: str) -> pd.DataFrame:
         row["note"] = line.note
         rows.append(row)
     if not rows:
-        return pd.DataFrame(columns=["rank", *MEASURES]).rename_axis("SAE")
+        return pd.DataFrame(columns=["rank", "whose", *MEASURES])
     table = pd.DataFrame(rows)
     ascending = by in FEWER_IS_BETTER
     table.insert(
