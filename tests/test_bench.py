@@ -3,7 +3,6 @@
 import json
 import math
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -286,31 +285,6 @@ def test_a_model_that_is_not_enclosed_gets_more_settings_and_is_left_out_at_last
     assert len(line.settings) == runs.MOST_SETTINGS and math.isnan(line.measured["F1"][1])
     table = runs.Benchmark([line]).table
     assert table.loc[("independent", "x"), "models"] == 1 and table.loc[("independent", "x"), "± F1"] == 0
-
-
-# ---- SAELens
-
-
-def test_autoencoders_of_saelens_join() -> None:
-    pytest.importorskip("sae_lens")
-    from part31_superposition_and_saes.bench.saelens import ARCHITECTURES, saelens_entries
-
-    entries = saelens_entries()
-    assert len(entries) == len(ARCHITECTURES)
-    ground = runs.Ground.make("independent", 2, 10, 7)
-    for name, entry in entries.items():
-        measured = ground.run(replace(entry, name=name), entry.values_for("independent")[1], 30, tuning=False)
-        assert all(values.isfinite().all() for values in measured.values())
-    told = bench_saes(entries, **FAST)
-    assert len(told.lines) == len(entries)
-
-
-def test_without_saelens_it_says_how_to_get_it(monkeypatch) -> None:
-    from part31_superposition_and_saes.bench.saelens import saelens_entries
-
-    monkeypatch.setitem(sys.modules, "sae_lens", None)
-    with pytest.raises(ImportError, match="pip install"):
-        saelens_entries()
 
 
 # ---- what is shipped, and the command

@@ -16,9 +16,9 @@ def table_of(lines: Sequence[Line], by: str) -> pd.DataFrame:
     """One row a line, ranked within each kind of data.
 
     Returns:
-        Index `data`, `SAE`; columns `rank` (by the mean of `by`; missing where a line has a note), `whose`, for each measure its
-        mean and, under "± measure", half the 95 % interval of that mean (Student's t over models), `models` (that the
-        mean is over), `L0`, `settings` and `note`.
+        Index `data`, `SAE`; columns `rank` (by the mean of `by`; missing where a line has a note), `whose` ("ours" or
+        "yours"), for each measure its mean and, under "± measure", half the 95 % interval of that mean (Student's t
+        over models), `models` (that the mean is over), `L0`, `settings` and `note`.
     """
     rows = []
     for line in lines:

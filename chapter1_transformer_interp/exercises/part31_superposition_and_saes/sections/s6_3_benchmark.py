@@ -236,7 +236,7 @@ class TanhToySAE(ToySAE):
 
 # %%
 if MAIN:
-    tanh = Entry(TanhToySAE, values=(0.004, 0.01))
+    tanh = Entry(TanhToySAE, values=(0.0025, 0.005, 0.01))
     l1 = Entry(ToySAE, values=(0.015, 0.03))
 
 # %% [markdown]
