@@ -8,9 +8,9 @@ import torch as t
 from ..solutions import at_equal_l0
 from .entries import Refused
 
-MARGIN = 1.15  # the two settings aim at an L0 this factor below and above the target
+MARGIN = 1.07  # the two settings aim at an L0 this factor below and above the target
 CLOSE = 1.6  # trials whose L0s enclose the target within this factor end the search
-BEYOND = 1.5  # factor past such trials, on the setting, at most
+BEYOND = 1.15  # factor past such trials, on the setting, at most
 STEP = 4.0  # factor beyond the trials so far, where none of them encloses the target
 MOST_MORE = 6  # trials beyond the given values
 SILENT = 1e-6  # stands for an L0 of 0, which has no logarithm
