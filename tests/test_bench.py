@@ -271,7 +271,7 @@ def test_a_model_that_is_not_enclosed_gets_more_settings_and_is_left_out_at_last
 
     class Fake(runs.Ground):
         def run(self, entry, value, steps, tuning):
-            l0 = t.tensor([0.1 / value, (9.0 if stubborn else 0.16) / value])
+            l0 = t.tensor([0.1 / value, (9.0 if stubborn else 0.115) / value])
             tuned.append(value)
             return {"L0": l0[:1] if tuning else l0} | {name: (l0[:1] if tuning else l0) for name in MEASURES}
 

@@ -205,7 +205,10 @@ def run_entry(ground: Ground, entry: Entry, target: float, steps: int) -> Line:
         too_high, too_low = bool((l0s > target).all(dim=0).any()), bool((l0s < target).all(dim=0).any())
         if not (too_high or too_low):
             break
-        settings.append(_further(settings, low, high, too_high, whole))
+        further = _further(settings, low, high, too_high, whole)
+        if further in settings:
+            break
+        settings.append(further)
         runs.append(ground.run(entry, settings[-1], steps, tuning=False))
     measured = at_target(runs, target)
     if measured["matching"].isnan().all():
@@ -222,13 +225,8 @@ def run_entry(ground: Ground, entry: Entry, target: float, steps: int) -> Line:
 def _further(settings: list[float], low: float, high: float, too_high: bool, whole: bool) -> float:
     """A setting beyond those tried: towards a lower L0 if some model's is too high, else towards a higher one."""
     end, other = (low, high) if too_high else (high, low)
+    upwards = end > other
     if whole:
-        step = 1 if end > other else -1
-        candidate = end + step
-        while candidate in settings:
-            candidate += step
-        return max(1.0, candidate)
-    candidate = end * end / other
-    while candidate in settings:
-        candidate *= end / other
-    return candidate
+        return max(settings) + 1 if upwards else max(1.0, min(settings) - 1)
+    factor = max(end / other, other / end, 1.05)
+    return max(settings) * factor if upwards else min(settings) / factor
