@@ -13,7 +13,7 @@ from part31_superposition_and_saes import bench, solutions
 from part31_superposition_and_saes.bench import __main__ as command
 from part31_superposition_and_saes.bench import bench_saes, runs, stored
 from part31_superposition_and_saes.bench.entries import KINDS, OURS, Entry, entries_of
-from part31_superposition_and_saes.bench.measuring import MEASURES, measure
+from part31_superposition_and_saes.bench.measuring import MEASURES, at_target, measure
 from part31_superposition_and_saes.bench.stored import Line, store, stored_lines
 from part31_superposition_and_saes.bench.training import hidden_rows
 from part31_superposition_and_saes.solutions import ToyModel, ToyModelConfig, ToySAE, ToySAEConfig
@@ -186,6 +186,14 @@ def test_models_that_are_reported_are_not_those_that_settings_are_searched_on() 
     ground = runs.Ground.make("independent", 3, 10, 7)
     assert ground.tuning.cfg.n_inst == runs.N_TUNING and ground.reported.cfg.n_inst == 3
     assert not t.isclose(ground.tuning.W[0], ground.reported.W[0]).any()
+
+
+def test_further_settings_help_only_where_the_first_two_do_not_enclose() -> None:
+    l0s = t.tensor([[1.8, 2.1], [2.2, 2.3], [2.05, 1.9]])  # the third lies nearer to the target for the first instance
+    runs_of_two = [{"L0": l0, **{name: t.full((2,), float(i)) for name in MEASURES}} for i, l0 in enumerate(l0s)]
+    for found in at_target(runs_of_two, 2.0).values():
+        assert 0 < found[0] < 1 and 0 < found[1] < 2
+    assert at_target(runs_of_two[:2], 2.0)["F1"].isnan().tolist() == [False, True]
 
 
 def test_it_measures_as_section_5_does() -> None:

@@ -45,6 +45,16 @@ def measure(
 
 
 def at_target(runs: list[dict[str, Float[Tensor, " inst"]]], target: float) -> dict[str, Float[Tensor, " inst"]]:
-    """Every measure at one L0, interpolated between settings; NaN for instances that the settings do not enclose."""
-    l0 = t.stack([run["L0"] for run in runs])
-    return {name: at_equal_l0(l0, t.stack([run[name] for run in runs]), target) for name in MEASURES}
+    """Every measure at one L0, interpolated between settings; NaN for instances that the settings do not enclose.
+
+    The first two settings decide wherever they enclose an instance's L0; the others help out elsewhere. So a setting
+    far off, where L0 may have turned round, changes nothing for an instance that does not need it.
+    """
+    found = {}
+    for name in MEASURES:
+        value = t.full_like(runs[0]["L0"], float("nan"))
+        for n in range(2, len(runs) + 1):
+            l0, values = (t.stack([run[one] for run in runs[:n]]) for one in ("L0", name))
+            value = t.where(value.isnan(), at_equal_l0(l0, values, target), value)
+        found[name] = value
+    return found
