@@ -158,7 +158,7 @@ if MAIN:
 # 1. trains your class on **two models that are not reported**, at settings further and further out, until two of them
 #    enclose an L0 of 2, and closes in on it. Where several pairs of settings do, matching on these two models decides;
 # 2. trains it on **five other models** at two settings a little below and above, and reads every measure of every model
-#    off at L0 = 2, by your exercise. Where two settings do not enclose a model's L0, up to two more are trained. A model
+#    off at L0 = 2, as in your exercise. Where two settings do not enclose a model's L0, up to two more are trained. A model
 #    that still is not enclosed is left out, and the column `models` says how many remain;
 # 3. ranks it among our six by one-to-one matching, or by F1, explained variance or dead latents (`by="F1"`), with 95 %
 #    intervals over the models.
@@ -179,12 +179,12 @@ if MAIN:
 # Each row is one kind of autoencoder, best on top, all at an L0 of 2; the bar is the 95 % interval over 5 models.
 #
 # - **Independent**: TopK and the gated one lead. Matryoshka is last, far behind: an L0 of 2 is twice what suits it.
-# - **Paired**: the standard one is first. TopK, first a panel to the left, is last but one. It finds about half of
-#   the features: a ration of two latents is spent well on two mixtures, one for each of two pairs.
+# - **Paired**: the standard one is first. TopK, first a panel to the left, is last but one, and a fifth of its
+#   latents are dead: with a ration of two, a latent that answers for both features of a pair is well spent.
 # - **Hierarchical**: five of six lie close together, with the gated one on top. In section 5 the standard one was in front, with 3.4
 #   latents on. At an equal L0 nothing is left of that lead.
-# - **Zipf**: TopK is first. JumpReLU, first in section 5 at an L0 below 1, is worse the more latents it is made to
-#   use.
+# - **Zipf's**: TopK is first. JumpReLU, first in section 5 at an L0 below 1, is worse the more latents it is made to
+#   use. (One of the gated ones was never enclosed, its L0 turns round. Its row is a mean over four.)
 #
 # So the order depends on the data still, and on the L0 as well. "Better at L0 = 2" is no statement about L0 = 1.
 
@@ -262,16 +262,18 @@ if MAIN:
 # %% figure="own_autoencoder"
 if MAIN:
     bench = bench_saes({"tanh": tanh, "L1, here": l1}, ["independent", "paired"], seed=10_000 + 10 * utils.seed)
-    bench.plot("A saturating penalty is ahead of the L1 on independent features, and behind on paired ones")
+    bench.plot("A saturating penalty matches as well as the L1 on independent features, and worse on paired ones")
 
 # %% [markdown] figure="own_autoencoder" role="see"
 # Circles are the stored rows of our six, diamonds what was trained here, each with its interval.
 #
-# On independent features tanh matches a little better than the L1 that it came from, among the best of the six. The
-# table below shows where that comes from: at the same L0 it explains clearly more of the variance, since what fires
-# keeps its size. On paired features it explains still more, and finds far **fewer** features than the L1. To fire costs the
-# same whatever the size, so one latent that stands for both of a pair costs half of two. That is what JumpReLU's
-# penalty suffered from in section 5.
+# On independent features tanh and the L1 that it came from match equally well, to within 0.02; which of the two is ahead
+# changes with the seed. The table below has what this figure does not show: at the same L0 tanh explains 0.04 to 0.07 more
+# of the variance. On paired features it explains 0.08 more, and finds far **fewer** features: its matching is lower by
+# 0.16 to 0.19, and about ten of its latents are dead. To fire costs nearly the same whatever the size, so one latent
+# for both features of a pair costs half of what two cost.
+#
+# So by explained variance tanh wins on both kinds of data, and by what it finds it draws on one and loses on the other.
 #
 # `L1, here` lies at the stored row of the standard autoencoder, as it should: it is the same class on other models.
 
@@ -290,15 +292,17 @@ if MAIN:
     again = bench.values("independent", "L1, here").nanmean() - six.values("independent", "standard").nanmean()
     utils.claim(
         37,
-        "at equal L0 a penalty that saturates explains more than an L1; on paired features it finds fewer of them",
+        "at equal L0 a penalty that saturates explains more than an L1, and on paired features finds fewer of them",
         [
             utils.Measured(
-                "independent: variance explained, tanh less L1", gain("independent", "explained"), at_least=0.0
+                "independent: variance explained, tanh less L1", gain("independent", "explained"), at_least=0.025
             ),
-            utils.Measured("independent: matching, tanh less L1", gain("independent", "matching"), at_least=0.0),
-            utils.Measured("paired: variance explained, tanh less L1", gain("paired", "explained"), at_least=0.0),
-            utils.Measured("paired: matching, L1 less tanh", -gain("paired", "matching"), at_least=0.0),
-            utils.Measured("independent: matching, |L1 here - stored standard|", abs(again), at_most=0.05),
+            utils.Measured(
+                "independent: |matching, tanh less L1|", abs(gain("independent", "matching")), at_most=0.035
+            ),
+            utils.Measured("paired: variance explained, tanh less L1", gain("paired", "explained"), at_least=0.045),
+            utils.Measured("paired: matching, L1 less tanh", -gain("paired", "matching"), at_least=0.1),
+            utils.Measured("independent: matching, |L1 here - stored standard|", abs(again), at_most=0.02),
         ],
         source="our own comparison",
     )
@@ -317,7 +321,7 @@ if MAIN:
             utils.Measured(
                 "independent: TopK less standard",
                 stored("independent", "TopK") - stored("independent", "standard"),
-                at_least=0.01,
+                at_least=0.015,
             ),
             utils.Measured(
                 "paired: standard less TopK", stored("paired", "standard") - stored("paired", "TopK"), at_least=0.1
@@ -394,8 +398,8 @@ if MAIN:
 #   reported; what lies between two settings is interpolated; what lies outside is unknown.
 # - At an equal L0, too, **the order depends on the data**. TopK, first on independent features, is behind on paired ones, where the
 #   standard autoencoder is first.
-# - A new kind of autoencoder is twenty lines. Whether it is better is another matter: yours explained more, and lost
-#   its lead where features come together.
+# - A new kind of autoencoder is twenty lines. Whether it is better is another matter: this one explained more
+#   everywhere, and found fewer features where they come in pairs.
 # - In the bonus section as a whole: superposition sets in at a **sharp border** that theory puts in the right place;
 #   features that come in hierarchies are **absorbed**, unless something gives the general ones a place of their own;
 #   and a model that stores more features per dimension is **easier to attack**.
