@@ -23,6 +23,14 @@ WHERE_THEY_MEET = "both parts are 1 where they meet"
 
 _REASONS = {
     (
+        "at_equal_l0",
+        "end = (x {} x_target).sum(dim=0, keepdim=True).clamp(1, len(x) - 1)  # place of the neighbour above, [1 inst]",
+    ): (("<", "<=", "at a measured L0 the pieces on both sides give what was measured"),),
+    ("at_equal_l0", 'return t.where((share >= 0) {} (share <= 1), between, float("nan"))[0]'): (("&", "*", BOOLEAN),),
+    ("at_equal_l0", 'return t.where((share >= 0) & (share <= 1), between, float("nan"))[{}]'): (
+        ("0", " -1", "the axis has one place: the first is the last"),
+    ),
+    (
         "generate_batch",
         "is_on = t.rand(shape, device=self.W.device, generator=generator) {} self.feature_probability",
     ): (("<", "<=", BORDER),),

@@ -9,6 +9,8 @@ import plotly.graph_objects as go
 import pytest
 import torch as t
 from part31_superposition_and_saes import utils
+from part31_superposition_and_saes.bench.stored import Line
+from part31_superposition_and_saes.bench.table import table_of
 
 from plotly_utils import CARD
 
@@ -107,6 +109,13 @@ FIGURES: dict[str, Callable[[], go.Figure]] = {
         DENSITIES[:2],
         t.tensor([1.0, 2.0]),
         "Attacks move crowded models more",
+    ),
+    "plot_benchmark": lambda: utils.plot_benchmark(
+        table_of(
+            [Line("Zipf", name, 2.0, measured={"F1": [0.5, value]}) for name, value in (("TopK", 1.0), ("mine", 0.6))],
+            "F1",
+        ),
+        "F1",
     ),
     "plot_polytope_3d": lambda: utils.plot_polytope_3d(weights(3, 6)),
     "plot_absorption": lambda: utils.plot_absorption(

@@ -95,6 +95,7 @@ from .sections.s6_2_absorption import (
     family_model,
     train_on_families,
 )
+from .sections.s6_3_benchmark import TanhToySAE, at_equal_l0
 
 __all__ = [
     "absorbing_dictionary",
@@ -102,6 +103,7 @@ __all__ = [
     "anthropic_lr",
     "asymmetric_neurons",
     "AsymmetricNeuron",
+    "at_equal_l0",
     "BatchTopKToySAE",
     "best_instance",
     "compute_dimensionality",
@@ -162,6 +164,7 @@ __all__ = [
     "strategy_losses",
     "strongest_attack",
     "SizedToyModel",
+    "TanhToySAE",
     "TopKToySAE",
     "ToyModel",
     "ToyModelConfig",

@@ -8,6 +8,7 @@ from .checking.outcome import Outcome, TestFailed
 from .checking.runner import LearnerTest, registry
 from .checks.absorption import test_absorbing_dictionary, test_absorption_rate
 from .checks.batches import test_generate_batch
+from .checks.benchmark import test_at_equal_l0
 from .checks.dimensionality import test_compute_dimensionality, test_dimensions_per_feature
 from .checks.double_descent import test_double_descent_calculate_loss, test_double_descent_dimensionality
 from .checks.feature_metrics import test_feature_interference, test_feature_norms
@@ -93,6 +94,7 @@ REGISTRY = registry(
     test_strongest_attack,
     test_absorbing_dictionary,
     test_absorption_rate,
+    test_at_equal_l0,
 )
 
 __all__ = [
@@ -102,6 +104,7 @@ __all__ = [
     "test_absorbing_dictionary",
     "test_absorption_rate",
     "test_anthropic_lr",
+    "test_at_equal_l0",
     "test_best_instance",
     "test_calculate_loss",
     "test_computation_calculate_loss",

@@ -8,6 +8,7 @@ from .claims import Claim, ClaimFailed, Measured, claim
 from .export import to_saelens
 from .figures.absorption import plot_absorption, plot_family_cosines, plot_pair_cosines
 from .figures.animation import Animation, animate_features_in_2d
+from .figures.benchmark import plot_benchmark
 from .figures.data import plot_batch_in_hidden_plane, plot_correlated_features, plot_cosine_similarities
 from .figures.double_descent import plot_dimensionality_by_size, plot_hidden_vectors, plot_loss_by_size
 from .figures.dynamics import plot_learning_dynamics
@@ -60,6 +61,7 @@ __all__ = [
     "PerFeature",
     "plot_absorption",
     "plot_batch_in_hidden_plane",
+    "plot_benchmark",
     "plot_correlated_features",
     "plot_cosine_similarities",
     "plot_dimensionality_by_size",
