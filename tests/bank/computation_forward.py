@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from . import right, wrong
+from .computation_data import draw
 
 DOWN = "... inst feats, inst d_hidden feats -> ... inst d_hidden"
 WRITE = "... inst d_hidden, inst feats d_hidden -> ... inst feats"

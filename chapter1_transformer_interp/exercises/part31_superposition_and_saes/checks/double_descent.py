@@ -182,7 +182,7 @@ def test_double_descent_dimensionality(trial: Trial, model_class: Any) -> str:
     zeros[2] = 0
     with trial.case("vectors that are zero", ("zero-row", "A zero vector has dimensionality 0.")):
         _check_dimensionality(trial, method, zeros)
-    small = 1e-4 * trial.normal(2, 6, 2)
+    small = 1e-3 * trial.normal(2, 6, 2)
     with trial.case(
         "short vectors", ("epsilon", "A number added below the fraction must be far smaller, or use t.where.")
     ):

@@ -190,11 +190,11 @@ TURNS = (
 
 
 def one_feature_a_neuron(trial: Trial, n_inst: int, d_hidden: int, feats: int) -> Tensor:
-    """Layers in which each feature has a neuron of its own, with weights of 0.8 to 1.25 and either sign."""
+    """Layers in which each feature has a neuron of its own, with weights of 0.9 to 1.1 and either sign."""
     W = t.zeros(n_inst, d_hidden, feats, device=trial.device)
     for layer in W:
         places = trial.uniform(d_hidden).argsort()[:feats]
-        sizes = trial.uniform(feats, low=0.8, high=1.25)
+        sizes = trial.uniform(feats, low=0.9, high=1.1)
         layer[places, t.arange(feats, device=W.device)] = t.where(trial.uniform(feats) < 0.5, -sizes, sizes)
     return W
 
