@@ -14,11 +14,11 @@ from torch import nn
 
 
 def ground() -> runs.Ground:
-    models = [
+    tuning, reported = (
         ToyModel(ToyModelConfig(n, 8, 4), feature_probability=0.25, generator=t.Generator().manual_seed(n))
         for n in (2, 3)
-    ]
-    return runs.Ground("independent", *models, seed=7)
+    )
+    return runs.Ground("independent", tuning, reported, seed=7)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict]]:
         return SimpleNamespace(**settings)
 
     package, saes, sae = (ModuleType(name) for name in ("sae_lens", "sae_lens.saes", "sae_lens.saes.sae"))
-    sae.TrainStepInput = TrainStepInput
+    setattr(sae, "TrainStepInput", TrainStepInput)  # noqa: B010 (mypy knows the attributes of a module)
     for name in ARCHITECTURES:
         setattr(package, f"{name}TrainingSAE", SAE)
         setattr(package, f"{name}TrainingSAEConfig", config)
