@@ -182,12 +182,12 @@ class Counted:
         children: which of its children are on.
     """
 
-    silent: Bool[Tensor, "batch inst parents"]
-    on: Bool[Tensor, "batch inst parents"]
-    children: Bool[Tensor, "batch inst parents children"]
+    silent: Bool[Tensor, "*rows parents"]
+    on: Bool[Tensor, "*rows parents"]
+    children: Bool[Tensor, "*rows parents children"]
 
     @property
-    def child(self) -> Bool[Tensor, "batch inst parents"]:
+    def child(self) -> Bool[Tensor, "*rows parents"]:
         """Any of its children is on."""
         return self.children.any(-1)
 
