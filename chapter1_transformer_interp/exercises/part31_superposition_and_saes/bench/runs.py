@@ -123,9 +123,9 @@ def bench_saes(
 
     For each class and kind of data a short search on two models of their own finds two settings whose L0s lie around
     `target_l0`. At both, an autoencoder is trained on each of `n_models` other models, and every measure of every
-    model is interpolated to `target_l0` (`at_equal_l0`). Where two settings do not enclose a model's L0, up to
-    two more are trained; in the end an L0 within 2 % will do, else the model is left out. A class that cannot be trained, gives wrong shapes or NaN, or cannot reach that L0 is told so
-    in one line; all others are ranked.
+    model is interpolated to `target_l0` (`at_equal_l0`). Where two settings do not enclose a model's L0, up to two
+    more are trained; in the end an L0 within 2 % will do, else the model is left out. A class that cannot be trained,
+    gives wrong shapes or NaN, or cannot reach that L0 is told so in one line; all others are ranked.
 
     Args:
         classes: yours, a dict by name: a class with the interface of `ToySAE`, or an `Entry` where it needs another
