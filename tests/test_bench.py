@@ -194,6 +194,7 @@ def test_further_settings_help_only_where_the_first_two_do_not_enclose() -> None
     for found in at_target(runs_of_two, 2.0).values():
         assert 0 < found[0] < 1 and 0 < found[1] < 2
     assert at_target(runs_of_two[:2], 2.0)["F1"].isnan().tolist() == [False, True]
+    assert at_target(runs_of_two[:2], 2.08)["F1"][1] == 0.0  # within 2 %
 
 
 def test_it_measures_as_section_5_does() -> None:

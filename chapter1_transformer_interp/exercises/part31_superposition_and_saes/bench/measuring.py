@@ -1,5 +1,6 @@
 """What the benchmark looks at, and its values at one common L0."""
 
+import math
 from typing import Any
 
 import torch as t
@@ -10,6 +11,7 @@ from ..sae_metrics import detectors, explained_variance, live_latents, mean_l0
 from ..solutions import ToyModel, at_equal_l0, feature_cosines, match_latents
 from .training import look
 
+NEAR_ENOUGH = 1.02  # as a factor on L0
 MEASURES = ("matching", "F1", "explained", "dead")
 
 
@@ -48,13 +50,17 @@ def at_target(runs: list[dict[str, Float[Tensor, " inst"]]], target: float) -> d
     """Every measure at one L0, interpolated between settings; NaN for instances that the settings do not enclose.
 
     The first two settings decide wherever they enclose an instance's L0; the others help out elsewhere. So a setting
-    far off, where L0 may have turned round, changes nothing for an instance that does not need it.
+    far off, where L0 may have turned round, changes nothing for an instance that does not need it. An instance that no
+    two enclose has its nearest setting's values if that L0 is within `NEAR_ENOUGH` of the target.
     """
     found = {}
+    off = t.stack([(run["L0"] / target).log().abs() for run in runs])
+    is_near, nearest = off.amin(dim=0) <= math.log(NEAR_ENOUGH), off.argmin(dim=0, keepdim=True)
     for name in MEASURES:
         value = t.full_like(runs[0]["L0"], float("nan"))
         for n in range(2, len(runs) + 1):
             l0, values = (t.stack([run[one] for run in runs[:n]]) for one in ("L0", name))
             value = t.where(value.isnan(), at_equal_l0(l0, values, target), value)
-        found[name] = value
+        at_nearest = t.stack([run[name] for run in runs]).gather(0, nearest)[0]
+        found[name] = t.where(value.isnan() & is_near, at_nearest, value)
     return found

@@ -30,7 +30,7 @@ ROWS = 4_000  # to measure on
 MOST_SETTINGS = 4  # that are trained on the reported models
 
 
-@dataclass
+@dataclass(repr=False)
 class Benchmark:
     """What `bench_saes` found.
 
@@ -71,10 +71,14 @@ class Benchmark:
 
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>✗ {line}</p>" for line in self.refused)
-        return f"{self.table.to_html()}{notes}"
+        return f"{self._shown().to_html()}{notes}"
 
-    def __str__(self) -> str:
-        return "\n".join([self.table.to_string(), *(f"✗ {line}" for line in self.refused)])
+    def __repr__(self) -> str:
+        return "\n".join([self._shown().to_string(), *(f"✗ {line}" for line in self.refused)])
+
+    def _shown(self) -> pd.DataFrame:
+        """The table without what is the same in every row, or is said below it."""
+        return self.table.drop(columns=["whose", "L0", "note"], errors="ignore").round(3)
 
 
 @dataclass(frozen=True)
@@ -119,9 +123,9 @@ def bench_saes(
 
     For each class and kind of data a short search on two models of their own finds two settings whose L0s lie around
     `target_l0`. At both, an autoencoder is trained on each of `n_models` other models, and every measure of every
-    model is interpolated to `target_l0` (`at_equal_l0`). Where two settings do not enclose a model's L0, up to
-    two more are trained. A class that cannot be trained, gives wrong shapes or NaN, or cannot reach that L0 is told so
-    in one line; all others are ranked.
+    model is interpolated to `target_l0` (`at_equal_l0`). Where two settings do not enclose a model's L0, up to two
+    more are trained; in the end an L0 within 2 % will do, else the model is left out. A class that cannot be trained,
+    gives wrong shapes or NaN, or cannot reach that L0 is told so in one line; all others are ranked.
 
     Args:
         classes: yours, a dict by name: a class with the interface of `ToySAE`, or an `Entry` where it needs another
@@ -148,7 +152,7 @@ def bench_saes(
         result.lines += stored_lines(kinds, target_l0)
     elif ours == "train":
         entries = {**OURS, **entries}
-    with tqdm(total=len(kinds) * len(entries), disable=not progress, desc="bench", unit="class") as bar:
+    with tqdm(total=len(kinds) * len(entries), disable=not (progress and entries), desc="bench", unit="class") as bar:
         for line in _lines(entries, kinds, target_l0, n_models, steps, seed, bar):
             result.lines.append(line)
     result.lines.sort(key=lambda line: list(kinds).index(line.data))
