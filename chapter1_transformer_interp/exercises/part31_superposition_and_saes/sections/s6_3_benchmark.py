@@ -166,7 +166,7 @@ if MAIN:
 #    intervals over the models.
 #
 # Our six come from a file that the repo ships, made by the same function: `python -m
-# part31_superposition_and_saes.bench --store`, 6 minutes of one thread. With `ours="train"` they are trained on
+# part31_superposition_and_saes.bench --store`, some 6 minutes of one thread where nothing else runs. With `ours="train"` they are trained on
 # your machine. Here they are first, without yours. Nothing is trained in this cell.
 #
 # **Before you run it**: section 5 gave everybody the L0 that suited it. Now all have 2. Whom will that help, and whom will
