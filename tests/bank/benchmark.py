@@ -47,6 +47,31 @@ def nearest_setting(l0, values, target):
     return values.gather(0, (l0.log() - math.log(target)).abs().argmin(0, keepdim=True))[0]
 
 
+@wrong(AT, "two-nearest")
+def two_nearest(l0, values, target):
+    x = l0.log() - math.log(target)
+    order = x.abs().argsort(0)[:2]
+    (x0, x1), (y0, y1) = x.gather(0, order), values.gather(0, order)
+    return t.where(x0 * x1 <= 0, y0 - x0 * (y1 - y0) / (x1 - x0), math.nan)
+
+
+@right(AT)
+def by_numpy(l0, values, target):
+    def interpolate(x, y, target):
+        return np.interp(np.log(target), np.log(x), y, left=math.nan, right=math.nan)
+
+    return one_by_one(l0, values, target, interpolate)
+
+
+@right(AT)
+def by_numpy_from_torch_logarithms(l0, values, target):
+    found = []
+    for x, y in zip(l0.log().T.cpu().numpy(), values.T.cpu().numpy(), strict=True):
+        order = x.argsort()
+        found.append(np.interp(np.log(target), x[order], y[order], left=math.nan, right=math.nan))
+    return t.tensor(found, dtype=values.dtype, device=values.device)
+
+
 @wrong(AT, "swapped-share")
 def wrong_way_round(l0, values, target):
     def swapped(x, y, target):

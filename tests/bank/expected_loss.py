@@ -99,6 +99,25 @@ def off_counts_one(W, b_final, feature_probability, importance, n_nodes=6):
     return grid(W, b_final, feature_probability, importance, n_nodes, made)
 
 
+@wrong(EXPECTED, "other-off-left-out")
+def whatever_the_other(W, b_final, feature_probability, importance, n_nodes=6):
+    def only(feature):
+        def chances(on, w):
+            chance = t.cat([on * 0 + 1, on * w * 0], -1)
+            chance[:, feature] = t.cat([on * 0, on * w], -1)[:, feature]
+            return chance
+
+        return chances
+
+    cases = (
+        lambda on, w: t.cat([1 - on, on * w * 0], -1),
+        only(0),
+        only(1),
+        lambda on, w: t.cat([on * 0, on * w], -1),
+    )
+    return sum(grid(W, b_final, feature_probability, importance, n_nodes, chance_of=case) for case in cases)
+
+
 @wrong(EXPECTED, "sparsity")
 def probability_of_off(W, b_final, feature_probability, importance, n_nodes=6):
     return grid(W, b_final, 1 - feature_probability, importance, n_nodes)

@@ -43,6 +43,11 @@ def pair_pays_always(importance, probability):
     return three(importance, probability, pair=probability * (1 + importance) / 6)
 
 
+@wrong(LOSSES, "antipodal-always-on")
+def pair_always_on(importance, probability):
+    return three(importance, probability, pair=(1 + importance) / 6 + 0 * probability)
+
+
 @wrong(LOSSES, "one-feature-only")
 def only_first_errs(importance, probability):
     return three(importance, probability, pair=probability**2 / 6)

@@ -37,12 +37,28 @@ def test_at_equal_l0(trial: Trial, function: Callable[..., Tensor]) -> str:
     l0[:, 2] *= 1.9 / l0[:, 2].amax()  # below it
     with trial.case("instances that do not reach the target", ("outside", "Give NaN there: extrapolating invents.")):
         _check(trial, function, l0, values, 2.0)
-    l0, values = _inputs(trial, 4, 6)
-    at_ends = [l0[:, 0].amax().item(), l0[:, 0].amin().item(), l0[2, 0].item()]
-    for target in at_ends:
-        with trial.case("a target that was measured", ("on-a-point", "There the answer is what was measured.")):
-            _check(trial, function, l0[:, :1].expand(-1, 3).clone(), values[:, :3], target, told=False)
+    _check_neighbours(trial, function)
     return "6 shapes, settings in any order, targets outside and on a measured point"
+
+
+def _check_neighbours(trial: Trial, function: Callable[..., Tensor]) -> None:
+    """Check L0s that crowd on one side of the target, and targets that were measured.
+
+    The L0s are powers of 2, whose logarithms are the same in every precision: the ends belong to what was measured.
+    """
+    values = trial.uniform(4, 3, low=0.3, high=1.0)
+    crowded = t.tensor([1.7, 5.0, 1.8, 1.9], device=trial.device)[:, None].repeat(1, 3)
+    advice = "Take one neighbour below the target and one above, not the two nearest."
+    with trial.case("L0s that crowd below the target", ("two-nearest", advice)):
+        _check(trial, function, crowded, values, 2.0, told=False)
+    powers = t.tensor([2.0, 8.0, 1.0, 4.0], device=trial.device)[:, None].repeat(1, 3)
+    for text, target in (
+        ("a target that was measured", 4.0),
+        ("a target that is the largest L0", 8.0),
+        ("a target that is the smallest L0", 1.0),
+    ):
+        with trial.case(text, ("on-a-point", "There the answer is what was measured.")):
+            _check(trial, function, powers, values, target, told=False)
 
 
 def _inputs(
@@ -52,7 +68,7 @@ def _inputs(
     below = below or n_settings // 2
     steps = trial.uniform(n_settings, n_inst, low=0.25, high=0.6)
     logs = steps.cumsum(dim=0)
-    places = logs[below - 1] + trial.uniform(n_inst, low=0.2, high=0.8) * (logs[below] - logs[below - 1])
+    places = logs[below - 1] + trial.uniform(n_inst, low=0.35, high=0.65) * (logs[below] - logs[below - 1])
     l0 = 2.0 * scale * (logs - places).exp()
     values = trial.uniform(n_settings, n_inst, low=0.3, high=1.0)
     if shuffled:

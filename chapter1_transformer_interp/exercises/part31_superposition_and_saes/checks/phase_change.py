@@ -54,6 +54,11 @@ def strategy_mistakes(r: Tensor, p: Tensor) -> list[Mistake]:
             with_variance(p / 3 - p / 2),
         ),
         Mistake(
+            "antipodal-always-on",
+            f"{THIS} without p² in the antipodal loss.\nIt errs only where both are on.",
+            with_antipodal((1 + r) / 6 + 0 * p),
+        ),
+        Mistake(
             "p-not-squared",
             f"{THIS} with p in place of p² in the antipodal loss.\nIt errs only where both are on.",
             with_antipodal(p * (1 + r) / 6),
@@ -313,6 +318,11 @@ def expected_mistakes(W: Tensor, b: Tensor, p: Tensor, importance: Tensor, k: in
         Mistake("no-both-on", f"{THIS} without the rows in which both are on.", made(joint=_without(True, False))),
         Mistake("no-single", f"{THIS} without the rows in which exactly one is on.", made(joint=_without(False, True))),
         Mistake(
+            "other-off-left-out",
+            f"{THIS} when 'only one is on' lacks the factor 1 - p of the other.",
+            made(joint=partial(_whatever_the_other, p)),
+        ),
+        Mistake(
             "no-both-off",
             f"{THIS} without the rows in which both are off.\nA positive bias errs there too.",
             made(joint=_no_corner),
@@ -333,6 +343,14 @@ def expected_mistakes(W: Tensor, b: Tensor, p: Tensor, importance: Tensor, k: in
 
 def _bias_after(W: Tensor, b: Tensor, p: Tensor, importance: Tensor, k: int) -> Tensor:
     return quadrature(W, 0 * b, p, importance, k, relu=lambda out: F.relu(out) + b[..., None])
+
+
+def _whatever_the_other(p: Tensor, chance: Tensor) -> Tensor:
+    """Rows in which one feature is on, as if the other might be on or off."""
+    changed = chance.clone()
+    changed[:, 0, 1:] = chance[:, 0, 1:] / (1 - p[:, :1])
+    changed[:, 1:, 0] = chance[:, 1:, 0] / (1 - p[:, 1:])
+    return changed
 
 
 def _diagonal(W: Tensor, b: Tensor, p: Tensor, importance: Tensor, k: int) -> Tensor:

@@ -27,7 +27,7 @@ if MAIN:
 # > - why one training run is a poor witness of what a model "wants"
 # > - to attack a toy model, and to measure what superposition costs it in robustness
 # > - what feature absorption is, how to provoke it, and which autoencoders suffer from it
-# > - how autoencoders are compared where nobody knows the truth
+# > - to compare autoencoders fairly, at an equal number of active latents, and to rank one of your own
 #
 # *About 4 hours, the reading not included (an estimate). You need the toy model of section 1, and for the parts on
 # autoencoders those of section 5. All are imported below, so you can start here.*
@@ -41,8 +41,8 @@ if MAIN:
 # |---|---|---|---|
 # | Phase change | When is it right to put two features on one line, and is the change sudden? | section 1 | 75 minutes |
 # | Adversarial vulnerability | Does a model with more features per dimension break more easily? | section 1 | 30 minutes |
-# | Feature absorption | Why does a latent fall silent just when its feature is on? | section 5 | 60 minutes |
-# | A benchmark of autoencoders | Which autoencoder is best, and by which measure? | section 5 | 45 minutes |
+# | Feature absorption | Why does a latent fall silent just when its feature is on? | section 5 | 90 minutes |
+# | A benchmark of autoencoders | Which autoencoder is best, and by which measure? | section 5 | 60 minutes |
 # | Replications and reading | What next? | | |
 
 # %%
@@ -60,8 +60,8 @@ if MAIN:
 # one into the other, or does it jump?
 #
 # Take the smallest case in which there is a choice: **two features, one hidden dimension**. The model is
-# $x' = \mathrm{ReLU}(W^\top W x + b)$ with $W = (w_1, w_2)$, two numbers. Both features are on with probability $p$,
-# uniform on $[0, 1]$. The first has importance 1, the second has **relative importance** $r$.
+# $x' = \mathrm{ReLU}(W^\top W x + b)$ with $W = (w_1, w_2)$, two numbers. Each feature is on with probability $p$,
+# independently of the other, and is then uniform on $[0, 1]$. The first has importance 1, the second has **relative importance** $r$.
 #
 # There are three sensible things to do with one dimension:
 #
@@ -433,7 +433,8 @@ if MAIN:
     )
 
 # %% [markdown] figure="phase_diagram" role="see"
-# Three regions with the same borders in all three panels; the dashed line is your $p^*(r)$.
+# The same three regions in all three panels, with almost the same borders; the dashed line is your $p^*(r)$, the border
+# on paper.
 #
 # - Between theory and training fewer than 1 cell in 50 differs. Some lie at the border. The others are lone cells in the
 #   midst of a region, where all six starts got stuck: a failure of the descent, and not of the theory.
@@ -474,9 +475,10 @@ if MAIN:
 # **antipodal** region, where they have dropped a feature. (The few red cells hold both features on the same side.)
 #
 # The reason is the start. Two random weights have the same sign half the time. Of the models that start so, two thirds
-# end with a feature dropped; of those that start with opposite signs, one in fifty. On the way from the one sign to the other
-# a weight has to pass through 0, and at 0 it has no gradient: whichever way it moves, the loss changes with the square of
-# the step only. Most stay there, or at a small positive weight with biases that make the best of it. And in nine of ten
+# end in another phase, most with a feature dropped; of those that start with opposite signs, one in fifty. On the way from
+# the one sign to the other a weight has to pass through 0. Once the other weight and the biases have settled there is no
+# gradient there: whichever way it moves, the loss changes with the square of the step only. Most stay there, or at a
+# small weight of the same sign as the other, with biases that make the best of it. And in nine of ten
 # it is the more important feature that survives, so a stuck model looks like a sensible one.
 #
 # Had you drawn only this map you would have concluded that the phase is a matter of chance. **The best of several runs
@@ -505,8 +507,8 @@ if MAIN:
 
 # %% [markdown] figure="jump" role="see"
 # It jumps. On the dense side it is 0, and one step of the grid later it is at about four fifths, on its way
-# to 1. The two arrangements are two separate valleys of the loss; at the border they are equally deep. No valley
-# moves, the *lower* one changes. That is a first-order transition, as between water and ice.
+# to 1. The two arrangements are two separate valleys of the loss; at the border they are equally deep. Neither
+# turns into the other there: it is the *lower* one that changes. That is a first-order transition, as between water and ice.
 #
 # Near $r = 1$ with dense features the picture blurs: two features that matter alike and are nearly always on can be
 # rotated into each other at little cost, as in the linear model of section 1, and weights of all sizes appear.
@@ -775,4 +777,11 @@ if MAIN:
 # Mind what is measured, too. The *change of the output* follows features per dimension. The *loss* under attack, over the
 # loss without, mostly says how small the loss was before: for sparse features it was almost 0, and the ratio explodes.
 #
-# Which of the two would you report? Try it: `((model(rows + attack) - rows) ** 2)` needs one line more.
+# Which of the two would you report? Try it:
+#
+# ```python
+# rows = superposed.generate_batch(300, generator=generator)
+# start = F.normalize(t.randn(rows.shape, device=device, generator=generator), dim=-1)
+# attack = strongest_attack(superposed, rows, start)
+# print((superposed(rows + attack) - rows).pow(2).mean(dim=(0, 2)) / (superposed(rows) - rows).pow(2).mean(dim=(0, 2)))
+# ```

@@ -592,13 +592,13 @@ if MAIN:
     usual, most = (float(rate.mean()) for rate in partial_rates.values())
     utils.claim(
         35,
-        "where sizes vary absorption is partial and grows with the penalty; in superposition it is small",
+        "where sizes vary absorption is partial and grows with the penalty; in superposition the rate is below 0",
         [
             utils.Measured("sizes 0.5 to 1.5, c = 0.005", usual, at_least=0.08, at_most=0.35),
             utils.Measured("sizes 0.5 to 1.5, c = 0.02", most, at_least=0.2, at_most=0.45),
             utils.Measured("c = 0.02 less c = 0.005", most - usual, at_least=0.08),
-            utils.Measured("100 in 20, standard", superposed_rates["standard"].mean(), at_most=0.1),
-            utils.Measured("100 in 20, BatchTopK", superposed_rates["BatchTopK"].mean(), at_most=0.1),
+            utils.Measured("100 in 20, standard", superposed_rates["standard"].mean(), at_least=-0.35, at_most=0.0),
+            utils.Measured("100 in 20, BatchTopK", superposed_rates["BatchTopK"].mean(), at_least=-0.35, at_most=0.0),
         ],
         source="our own measurement",
     )

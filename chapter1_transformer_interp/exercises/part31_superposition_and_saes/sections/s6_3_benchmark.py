@@ -1,5 +1,5 @@
 # %% tags=["module-only"]
-"""Section 6, third part: a benchmark for your own autoencoder, replications to try, and further reading."""
+"""Section 6, last part: a benchmark for your own autoencoder, replications to try, and further reading."""
 
 import torch as t
 from jaxtyping import Float
@@ -16,7 +16,7 @@ if MAIN:
     import part31_superposition_and_saes.tests as tests
 
 # %% [markdown]
-# # Bonus, third part: your own autoencoder on the bench
+# # Bonus: your own autoencoder on the bench
 #
 # > **You will learn**
 # >
@@ -35,8 +35,8 @@ if MAIN:
 # %% [markdown]
 # ## Who was allowed how many?
 #
-# Section 5 compared six kinds of autoencoder, each at the setting where it matched best. In that table the standard one
-# had 3.4 latents on in the mean row, JumpReLU 1.1. Is the standard one better, or was it given three times as much?
+# Section 5 compared six kinds of autoencoder, each at the setting where it matched best. On hierarchical features
+# the standard one had 3.4 latents on in the mean row, JumpReLU 1.1. Is the standard one better, or was it given three times as much?
 #
 # More latents explain more: with all of them on, anything can be reconstructed. So whoever wants to say "mine explains
 # more" has to say "at the same L0". Two obstacles stand in the way. No setting gives just the L0 that you want: you turn
@@ -50,10 +50,10 @@ if MAIN:
 # > Difficulty 3 of 5 · importance 4 of 5 · about 20 minutes (an estimate)
 #
 # Each instance was trained at several settings. Every training gave an L0 and the value of some measure. You want the
-# measure at a common target $L$. Let $L_0 \le L \le L_1$ be the two L0s of that instance that enclose the target most
-# closely, and $v_0$, $v_1$ the values that belong to them. Then
+# measure at a common target $L$. Let $L_- \le L \le L_+$ be the two L0s of that instance that enclose the target
+# most closely, and $v_-$, $v_+$ the values that belong to them. Then
 #
-# $$v(L) = v_0 + \frac{\log L - \log L_0}{\log L_1 - \log L_0}\,(v_1 - v_0).$$
+# $$v(L) = v_- + \frac{\log L - \log L_-}{\log L_+ - \log L_-}\,(v_+ - v_-).$$
 #
 # The logarithm is there because settings act by factors: from 1 to 2 is as far as from 2 to 4.
 #
@@ -98,7 +98,7 @@ if MAIN:
 
 # %% [markdown] exercise="at_equal_l0" role="hint"
 # Start with one instance and a loop: sort its pairs by L0, find the first L0 that is not below the target, and use it
-# and the one before. `np.interp` does almost all of that, except that it repeats the last value instead of NaN.
+# and the one before. `np.interp` does almost all of that; outside it repeats the last value, unless you give it `left` and `right`.
 
 # %% [markdown] exercise="at_equal_l0" role="hint"
 # For all instances at once: `order = l0.argsort(dim=0)`, and `l0.gather(0, order)` and `values.gather(0, order)` bring
@@ -170,7 +170,7 @@ if MAIN:
 # your machine. Here they are first, without yours. Nothing is trained in this cell.
 #
 # **Before you run it**: section 5 gave everybody the L0 that suited it. Now all have 2. Whom will that help, and whom will
-# it hurt? TopK, standard, or Matryoshka, which was at its best at an L0 of 1?
+# it hurt? TopK, standard, or Matryoshka, which was at its best at an L0 of 1 (on paired features 1.5)?
 
 # %% figure="six_at_equal_l0"
 if MAIN:
@@ -182,7 +182,8 @@ if MAIN:
 #
 # - **Independent**: TopK and the gated one lead. Matryoshka is last, far behind: an L0 of 2 is twice what suits it.
 # - **Paired**: the standard one is first. TopK, first a panel to the left, is last but one, and a fifth of its
-#   latents are dead: with a ration of two, a latent that answers for both features of a pair is well spent.
+#   latents are dead: with only two latents on in the mean row (its $k$ is 3 or 4 here, and some of the $k$ largest are
+#   0) a latent that answers for both features of a pair is well spent.
 # - **Hierarchical**: five of six lie close together, with the gated one on top. In section 5 the standard one was in front, with 3.4
 #   latents on. At an equal L0 nothing is left of that lead.
 # - **Zipf's**: TopK is first. JumpReLU, first in section 5 at an L0 below 1, is worse the more latents it is made to
