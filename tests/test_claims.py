@@ -5,6 +5,7 @@ from typing import Any
 import part31_superposition_and_saes.claims as claims
 import pytest
 from part31_superposition_and_saes.claims import MIME, Claim, ClaimFailed, Measured, claim
+from part31_superposition_and_saes.shipped import repeated_claims
 
 
 @pytest.fixture
@@ -50,3 +51,11 @@ def test_a_claim_without_measurement_or_bound_is_refused() -> None:
 
 def test_in_a_notebook_a_failed_claim_is_one_block() -> None:
     assert ClaimFailed("✗ claim 3")._render_traceback_() == ["ClaimFailed: ✗ claim 3"]
+
+
+def test_a_claim_says_how_often_it_held_when_repeated(shown: list[Claim]) -> None:
+    (number, statement), (held, tried) = next(iter(repeated_claims().items()))
+    claim(number, statement, [Measured("norm", 1.0, at_least=0)], "TMS")
+    claim(number, "what nobody else has run", [Measured("norm", 1.0, at_least=0)], "TMS")
+    assert f"over {tried} other seeds by `make claims`: held on {held}" in str(shown[0]) and tried == held >= 10
+    assert "repeated" not in str(shown[1])

@@ -11,6 +11,8 @@ from typing import Any, SupportsFloat
 
 from IPython.display import display
 
+from .shipped import repeated_claims
+
 MIME = "application/vnd.part31.claim+json"
 
 
@@ -85,6 +87,9 @@ class Claim:
         mark = "✓" if self.holds else "✗"
         lines = [f"{mark} claim {self.number}: {self.statement} ({self.source})"]
         lines += [f"  {'' if one.holds else '✗ '}{one}" for one in self.measured]
+        if (self.number, self.statement) in (repeated := repeated_claims()):
+            held, tried = repeated[self.number, self.statement]
+            lines.append(f"  repeated over {tried} other seeds by `make claims`: held on {held}")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Results of longer runs that the repo ships, as tables."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 DATA = Path(__file__).resolve().parent / "data"
+CLAIMS = DATA / "claims.json"
 VARIANTS_SWEEP = DATA / "variants_sweep.json"
 MEASURED = ("L0", "explained", "matching", "dead", "gamma")  # of every autoencoder in it
 
@@ -45,3 +47,16 @@ def variants_sweep() -> tuple[pd.DataFrame, dict[str, Any]]:
         )
     ]
     return pd.DataFrame(lines), content["made_by"]
+
+
+@cache
+def repeated_claims() -> dict[tuple[int, str], tuple[int, int]]:
+    """What `make claims` wrote: by number and statement of a claim, the seeds on which it held, and those tried."""
+    if not CLAIMS.exists():
+        return {}
+    content = json.loads(CLAIMS.read_text(encoding="utf-8"))
+    held: dict[tuple[int, str], tuple[int, int]] = {}
+    for row in content["claims"]:
+        key = (row["claim"], row["statement"])
+        held[key] = (held.get(key, (0, 0))[0] + row["holds"], len(content["runs"][row["notebook"]]["seeds"]))
+    return held
