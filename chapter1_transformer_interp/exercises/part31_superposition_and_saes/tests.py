@@ -11,6 +11,7 @@ from .checks.batches import test_generate_batch
 from .checks.benchmark import test_at_equal_l0
 from .checks.dimensionality import test_compute_dimensionality, test_dimensions_per_feature
 from .checks.double_descent import test_double_descent_calculate_loss, test_double_descent_dimensionality
+from .checks.expected_loss import test_expected_loss
 from .checks.feature_metrics import test_feature_interference, test_feature_norms
 from .checks.full_batch import test_best_instance, test_full_batch_step
 from .checks.groups import test_orthogonal_groups
@@ -27,7 +28,7 @@ from .checks.pairs import (
     test_generate_correlated_features,
     test_generate_uncorrelated_features,
 )
-from .checks.phase_change import test_critical_density, test_expected_loss, test_strategy_losses
+from .checks.phase_change import test_critical_density, test_strategy_losses
 from .checks.polysemanticity import test_features_per_neuron, test_largest_share, test_rotate_neurons
 from .checks.polytopes import test_ideal_polytope, test_predicted_dimensionality
 from .checks.sae import test_sae_generate_batch, test_sae_init, test_sae_W_dec_normalized

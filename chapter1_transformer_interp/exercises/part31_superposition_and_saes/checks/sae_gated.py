@@ -11,7 +11,16 @@ from .. import solutions
 from ..checking.compare import Mistake, compare
 from ..checking.runner import Trial, learner_test
 from .sae_models import read_property
-from .sae_variants import CASES, LATENTS, check_variant, check_zero_start, make_variant, set_variant
+from .sae_variants import (
+    CASES,
+    LATENTS,
+    check_variant,
+    check_zero_start,
+    decoding_mistakes,
+    error_mistakes,
+    make_variant,
+    set_variant,
+)
 
 GATED = {"W_gate": "inst d_in d_sae", "b_gate": LATENTS, "r_mag": LATENTS, "b_mag": LATENTS}
 
@@ -84,19 +93,12 @@ def gated_mistakes(sae: solutions.GatedToySAE, h: Tensor, right: dict[str, Tenso
             ),
         ],
         "h_reconstructed": [
-            Mistake("no-b_dec", f"{this} without b_dec.\nAdd it to what is decoded.", decode(acts, bias=0.0)),
-            Mistake(
-                "not-normalized",
-                f"{this} with W_dec as it is.\nDecode through W_dec_normalized.",
-                decode(acts, sae.W_dec.detach()),
-            ),
+            *decoding_mistakes(acts, decode, sae.W_dec.detach()),
             Mistake("gate-decoded", f"{this} when the gate's ReLU is decoded.\nDecode acts_post.", decode(gate_acts)),
         ],
         "L_reconstruction": [
-            Mistake("sum-for-mean", f"{this} with a sum over d_in. Here it is a mean.", squared.sum(-1)),
+            *error_mistakes(squared),
             Mistake("gate-loss", f"{this} for the gate's reconstruction.\nThat is L_aux.", aux.mean(-1)),
-            Mistake("absolute-error", f"{this} with absolute errors. Square them.", squared.sqrt().mean(-1)),
-            Mistake("halved", f"{this} with a factor 1/2.", squared.mean(-1) / 2),
         ],
         "L_sparsity": [
             Mistake(

@@ -11,7 +11,16 @@ from .. import solutions
 from ..checking.compare import Mistake, compare
 from ..checking.runner import Trial, learner_test
 from .sae_models import read_property
-from .sae_variants import CASES, LATENTS, check_variant, check_zero_start, make_variant, set_variant
+from .sae_variants import (
+    CASES,
+    LATENTS,
+    check_variant,
+    check_zero_start,
+    decoding_mistakes,
+    error_mistakes,
+    make_variant,
+    set_variant,
+)
 
 JUMP = {"W_enc": "inst d_in d_sae", "b_enc": LATENTS, "log_theta": LATENTS}
 
@@ -61,18 +70,11 @@ def jump_mistakes(sae: solutions.JumpReLUToySAE, h: Tensor, right: dict[str, Ten
             Mistake("input-returned", f"{this} when nothing is cut off.", z),
         ],
         "h_reconstructed": [
-            Mistake("no-b_dec", f"{this} without b_dec.\nAdd it to what is decoded.", decode(acts, bias=0.0)),
-            Mistake(
-                "not-normalized",
-                f"{this} with W_dec as it is.\nDecode through W_dec_normalized.",
-                decode(acts, sae.W_dec.detach()),
-            ),
+            *decoding_mistakes(acts, decode, sae.W_dec.detach()),
             Mistake("z-decoded", f"{this} when the pre-activations are decoded.", decode(z)),
         ],
         "L_reconstruction": [
-            Mistake("sum-for-mean", f"{this} with a sum over d_in. Here it is a mean.", squared.sum(-1)),
-            Mistake("absolute-error", f"{this} with absolute errors. Square them.", squared.sqrt().mean(-1)),
-            Mistake("halved", f"{this} with a factor 1/2.", squared.mean(-1) / 2),
+            *error_mistakes(squared),
         ],
         "L_sparsity": [
             Mistake("l1", f"{this} for the L1.\nCount the latents that fire: Heaviside.apply.", acts.sum(-1)),

@@ -15,6 +15,7 @@ from .models import FIXED_BATCH, FIXED_SIZE, check_parameter
 from .sae_forward import unpack
 from .sae_models import NOTEBOOK, ONE, TIED, WIDE, SAESizes, make_toy_model
 
+THIS = "these are the values that you get"
 LATENTS, INPUTS = "inst d_sae", "inst d_in"
 SHARED = {"_W_dec": "inst d_sae d_in", "b_dec": INPUTS}
 FIELDS = {"sparsity_coeff": 0.35, "ste_epsilon": 0.3, "theta_init": 0.25}
@@ -149,6 +150,30 @@ def _check_gradients(
 
 
 # ---- JumpReLU
+
+
+def decoding_mistakes(acts: Tensor, decode: Callable[..., Tensor], W_dec: Tensor) -> list[Mistake]:
+    """What comes out of the right activations with one thing wrong in the decoder.
+
+    Args:
+        decode: `(acts, weights, bias)`, weights and bias of the reference if left out.
+        W_dec: the decoder before it is normalized.
+    """
+    return [
+        Mistake("no-b_dec", f"{THIS} without b_dec.\nAdd it to what is decoded.", decode(acts, bias=0.0)),
+        Mistake(
+            "not-normalized", f"{THIS} with W_dec as it is.\nDecode through W_dec_normalized.", decode(acts, W_dec)
+        ),
+    ]
+
+
+def error_mistakes(squared: Tensor) -> list[Mistake]:
+    """What comes of the squared errors `[batch inst d_in]` in place of their mean over d_in."""
+    return [
+        Mistake("sum-for-mean", f"{THIS} with a sum over d_in. Here it is a mean.", squared.sum(-1)),
+        Mistake("absolute-error", f"{THIS} with absolute errors. Square them.", squared.sqrt().mean(-1)),
+        Mistake("halved", f"{THIS} with a factor 1/2.", squared.mean(-1) / 2),
+    ]
 
 
 def check_zero_start(sae: Any, names: tuple[str, ...]) -> None:
