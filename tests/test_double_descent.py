@@ -72,3 +72,50 @@ def test_loss_per_row_of_a_model_that_answers_zero_is_one() -> None:
     batch = model.generate_batch(50, generator=generator())
     assert solutions.loss_per_row(model, batch).tolist() == pytest.approx([1, 1], rel=1e-5)
     assert solutions.hidden_vectors(model, batch).shape == (2, 50, 2)
+
+
+@pytest.mark.parametrize("corners", [2, 3, 8])
+def test_gaps_between_neighbours_of_a_polygon_are_equal_in_any_order_and_at_any_distance(corners: int) -> None:
+    order = t.randperm(corners, generator=generator())
+    lengths = t.rand(6, corners, 1, generator=generator()) + 0.1
+    gaps = solutions.gaps_between_neighbours(lengths * polygon(corners)[order])
+    t.testing.assert_close(gaps, t.full((6, corners), 360 / corners), atol=1e-3, rtol=0)
+
+
+def test_gaps_between_neighbours_add_up_to_a_turn() -> None:
+    gaps = solutions.gaps_between_neighbours(t.tensor([[1.0, 0.0], [0.0, -1.0], [1.0, 1.0]]))
+    assert sorted(gaps.tolist()) == pytest.approx([45, 90, 225], abs=1e-3)
+
+
+def stored(corners: int, radius: float) -> DoubleDescentModel:
+    """A model that has stored as many data points, which share no feature, as a regular polygon of that radius."""
+    model = DoubleDescentModel(ToyModelConfig(1, 2 * corners, 2), 0.5, device="cpu", generator=generator())
+    values = t.tensor([0.6, 0.8]).repeat(corners)  # two features a row
+    model.data_set = (t.eye(corners).repeat_interleave(2, dim=1) * values)[:, None]
+    with t.no_grad():
+        model.W[0] = radius * polygon(corners).repeat_interleave(2, dim=0).T * values
+        model.b_final[0] = values * (1 - radius**2)
+    return model
+
+
+@pytest.mark.parametrize("corners", [3, 4, 5, 8])
+def test_the_smallest_polygon_without_error_has_no_room_left_and_the_weights_derived_in_the_text(corners: int) -> None:
+    radius = (1 - math.cos(2 * math.pi / corners)) ** -0.5
+    model = stored(corners, radius)
+    hidden = solutions.hidden_vectors(model, model.data_set)
+    assert solutions.loss_per_row(model, model.data_set).item() == pytest.approx(0, abs=1e-9)
+    assert solutions.least_room(hidden, model.data_set).item() == pytest.approx(0, abs=1e-5)
+    assert model.W.norm().item() == pytest.approx((corners / (1 - math.cos(2 * math.pi / corners))) ** 0.5)
+    for factor, fits in ((0.9, False), (1.1, True)):
+        model = stored(corners, factor * radius)
+        hidden = solutions.hidden_vectors(model, model.data_set)
+        assert (solutions.loss_per_row(model, model.data_set).item() < 1e-9) == fits
+        assert (solutions.least_room(hidden, model.data_set).item() > 0) == fits
+
+
+def test_data_points_that_share_a_feature_have_as_much_more_room() -> None:
+    hidden = t.stack([polygon(4)] * 2)
+    rows = t.zeros(4, 2, 8)
+    rows[range(4), :, range(4)] = 1
+    rows[0, 1, [0, 1]] = t.tensor([0.8, 0.6])  # in instance 1 the first row has a feature of the second
+    assert solutions.least_room(hidden[:, :2], rows[:2]).tolist() == pytest.approx([0, 0.6], abs=1e-6)

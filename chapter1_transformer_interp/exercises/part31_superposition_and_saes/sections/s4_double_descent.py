@@ -31,7 +31,10 @@ if MAIN:
 
 # %%
 if MAIN:
+    import math
+
     from part31_superposition_and_saes.solutions import ToyModel, ToyModelConfig, cosine_decay_lr
+    from plotly_utils import scatter
 
 # %% [markdown]
 # ## When does a model learn, and when does it learn by heart?
@@ -500,6 +503,14 @@ if MAIN:
 # **Before you run it**: a plane has room for five data points. Does every model find a solution without error? Where
 # would you place five?
 
+
+# %%
+def gaps_between_neighbours(vectors: Float[Tensor, "... n 2"]) -> Float[Tensor, "... n"]:
+    """Angles from each vector of the plane to the next, once round the origin, in degrees: they add up to 360."""
+    angles = t.atan2(vectors[..., 1], vectors[..., 0]).rad2deg().sort(dim=-1).values
+    return angles.diff(dim=-1, append=angles[..., :1] + 360)
+
+
 # %% figure="own_loop"
 if MAIN:
     generator = t.Generator(device).manual_seed(utils.seed)
@@ -512,9 +523,7 @@ if MAIN:
         losses.append(full_batch_step(five_points, optimizer, data_set))
         schedule.step()
     best_batch, best_W = best_instance(five_points, data_set)
-    x, y = best_W.detach() @ best_batch.T  # the five hidden vectors
-    angles = t.atan2(y, x).rad2deg().sort().values
-    own_gaps = t.cat([angles[1:], angles[:1] + 360]) - angles  # between neighbours, in degrees
+    own_gaps = gaps_between_neighbours(best_batch @ best_W.detach().T)  # of the five hidden vectors
     print("angles between neighbours, best model:", ", ".join(f"{gap:.0f}°" for gap in own_gaps.tolist()))
     line(
         (1_000 * t.stack(losses)[::10].T).clamp_min(1e-4),  # squared error of a row; below 0.0001 it is as good as none
@@ -538,7 +547,7 @@ if MAIN:
 # ## The replication
 #
 # Now the experiment of the paper: thirteen data sets, from 3 to 1,000 points, four models each. The test set is 3,000
-# fresh rows for each model. `hidden_vectors`, `loss_per_row` and `measure_run` are given.
+# fresh rows for each model. The functions that measure are given.
 
 
 # %%
@@ -575,8 +584,7 @@ def measure_run(
         the shortest data point.
     """
     data, features = model.dimensionality(hidden), model.dimensionality(model.W.mT)
-    angles = t.atan2(hidden[..., 1], hidden[..., 0]).rad2deg().sort(dim=-1).values
-    gaps = t.cat([angles[:, 1:], angles[:, :1] + 360], dim=1) - angles
+    gaps = gaps_between_neighbours(hidden)
     norms = hidden.norm(dim=-1)
     return {
         "train_loss": train_loss,
@@ -592,6 +600,21 @@ def measure_run(
         "gap_deviation": (gaps - 360 / gaps.shape[1]).abs().amax(dim=-1),
         "norm_ratio": norms.amax(dim=-1) / norms.amin(dim=-1).clamp_min(1e-9),
     }
+
+
+# %%
+def row_products(batch: Float[Tensor, "batch inst feats"]) -> Float[Tensor, "inst batch batch"]:
+    """x_j · x_k for every two rows of an instance."""
+    return einops.einsum(batch, batch, "j inst feats, k inst feats -> inst j k")
+
+
+def least_room(
+    hidden: Float[Tensor, "inst batch d_hidden"], batch: Float[Tensor, "batch inst feats"]
+) -> Float[Tensor, " inst"]:
+    """Least ‖h_j‖² - 1 + x_j · x_k - h_j · h_k of any two data points: below 0, no bias gives a loss of 0."""
+    room = hidden.square().sum(dim=-1, keepdim=True) - 1 + row_products(batch) - hidden @ hidden.mT
+    room.diagonal(dim1=1, dim2=2).fill_(t.inf)  # not of a point and itself
+    return room.amin(dim=(1, 2))
 
 
 # %% [markdown]
@@ -619,7 +642,7 @@ if MAIN:
     generator = t.Generator(device).manual_seed(utils.seed + 1_000_000)  # fresh rows, no model has seen them
     test_rows = DoubleDescentModel(sweep_cfg, sweep_p, generator=generator).generate_batch(3_000, generator=generator)
 
-    best_runs, data_D, feature_D, measured = [], [], [], []
+    best_runs, data_D, feature_D, measured, rooms = [], [], [], [], []
     for size in tqdm(sizes, desc="data sets"):
         generator = t.Generator(device).manual_seed(utils.seed)
         model = DoubleDescentModel(sweep_cfg, sweep_p, generator=generator)
@@ -632,8 +655,10 @@ if MAIN:
         feature_D.append(model.dimensionality(model.W.detach().mT))
         train_loss, test_loss = loss_per_row(model, model.data_set), loss_per_row(model, test_rows)
         measured.append(measure_run(model, hidden, train_loss, test_loss))
+        rooms.append(least_room(hidden, model.data_set))
     # by name: [size inst]
     sweep = {name: t.stack([one[name] for one in measured]).cpu() for name in measured[0]}
+    room_left = t.stack(rooms).cpu()  # [size inst]
     best_of = sweep["train_loss"].argmin(dim=1, keepdim=True)  # [size 1], instance with the least training loss
 
 # %% [markdown]
@@ -653,7 +678,7 @@ if MAIN:
     )
 
 # %% [markdown] figure="hidden_vectors" role="see"
-# - **T = 4, 5, 8**: the data points lie at the corners of a regular polygon, all at the same distance. The features
+# - **T = 4, 5, 8**: the data points lie at the corners of a polygon, nearly regular, all at about the same distance. The features
 #   above them have all lengths and crowd along the same directions: each is only a by-product of the data points in which
 #   it happens to be on.
 # - **T = 15**: still one ring of data points, most of them at the same distance; now and then one has been given up and
@@ -665,12 +690,98 @@ if MAIN:
 #
 # That is the paper's first result: with little data, data points are in superposition; with much, features are.
 #
-# **And T = 3?** You would have expected a regular triangle. The three points have about the same length, but their
-# angles differ from run to run. Look at what a wrong answer costs: data point $j$ disturbs data point $i$ by
-# $h_i \cdot h_j$ times something positive, and the ReLU cuts off what is negative. Two points more than 90° apart do not
-# disturb each other at all. Three points can keep more than 90° in many ways, and the loss is 0 in all of them. Four
-# points can in only one: a square, 90° each. From five on, some gaps must be smaller, and the model needs a negative
-# bias to silence the neighbours.
+# **Why only nearly regular?** Three data points have about the same length, but their angles differ from run to run, and
+# four may stand some degrees off the square. The training loss is 0 in spite of that. So what does a loss of 0 ask for?
+# Feature $i$ of data point $x_j$ must be answered there, and at another one, $x_k$, with no more than $x_k$ has of it:
+#
+# $$W_i \cdot h_j + b_i = x_{ji}, \qquad W_i \cdot h_k + b_i \le x_{ki}.$$
+#
+# Multiply both by $x_{ji}$ and add them up over the features of $x_j$. The columns add up to $h_j = \sum_i x_{ji} W_i$,
+# the row has length 1, and the biases, $\sum_i x_{ji} b_i$, drop out when you subtract the two:
+#
+# $$h_j \cdot h_k \le \lVert h_j \rVert^2 - 1 + x_j \cdot x_k.$$
+#
+# Say no feature is shared, and all data points lie at distance $r$. Then $\cos \angle(h_j, h_k) \le 1 - 1 / r^2$: the
+# loss asks for a *least gap*, and nothing else. Longer vectors make do with a smaller one. At $r = 1$ it is 90°: three
+# points can keep that in many ways, four only as a square. At $r = 1.1$, about where four points end here, it is 80°,
+# and the square may be skewed. From five points on, $r$ must be larger than 1.
+
+# %% [markdown]
+# ### What makes them regular?
+#
+# **A question**: then why does the paper find regular polygons? $T$ data points at distance $r$ share no feature, and
+# every arrangement that keeps the least gap has a training loss of 0. Which of them has the smallest weights, and how
+# large is $\lVert W \rVert$ there?
+
+# %% [markdown] role="answer"
+# $h_j = \sum_i x_{ji} W_i$ is to have length $r$, with as little weight as possible. So all columns of its features point
+# its way, $W_i = x_{ji} h_j$, and add $\sum_i x_{ji}^2 r^2 = r^2$ to $\lVert W \rVert^2$. All $T$ of them, with the least
+# $r$ that their least gap allows:
+#
+# $$\lVert W \rVert^2 = T r^2 = \frac{T}{1 - \cos(\text{least gap})}.$$
+#
+# The smallest weights belong to the largest least gap. The gaps add up to 360°, so the least is largest when all are
+# equal: the **regular polygon**, and no other, with
+#
+# $$\lVert W \rVert = \sqrt{\frac{T}{1 - \cos(2\pi / T)}},$$
+#
+# which is 1.41 for three data points, 2 for four, 2.69 for five, 5.2 for eight and 13 for fifteen. The biases of its
+# features are $x_{ji} (1 - r^2)$: positive for three points, none for four, negative from five on.
+#
+# So the loss has no opinion, and weight decay has. For many points $\lVert W \rVert$ would grow like $T^{3/2}$. Keep that
+# in mind for the peak.
+
+# %% [markdown]
+# Can that be seen? In the sweep weight decay has had little time: left alone, a weight would lose about a seventh of its
+# length in those 8,000 steps. Now train 16 models each of three, four and five data points for 16,000 steps, with thirty
+# times the weight decay and three times the rate. It takes 10 to 20 seconds.
+#
+# **Before you run it**: in some models two data points share a feature. What does that do to the angle between them?
+
+# %% figure="departure"
+if MAIN:
+    few, few_cfg = [3, 4, 5], ToyModelConfig(n_inst=16, n_features=1_000, d_hidden=2)
+    resemblance, departure, weights, longest = [], [], [], []  # of the models without error, one entry a size
+    for size in tqdm(few, desc="long runs"):
+        generator = t.Generator(device).manual_seed(utils.seed)
+        model = DoubleDescentModel(few_cfg, sweep_p, generator=generator)
+        model.optimize(size, steps=16_000, lr=1e-2, lr_scale=short_anthropic_lr, weight_decay=0.3, generator=generator)
+        hidden = hidden_vectors(model, model.data_set)
+        gaps, norms = gaps_between_neighbours(hidden), hidden.norm(dim=-1)
+        fits = loss_per_row(model, model.data_set) < 1e-3
+        cosine = (row_products(model.data_set) - t.eye(size, device=device)).amax(dim=(1, 2))  # of the most alike rows
+        regular = math.sqrt(size / (1 - math.cos(2 * math.pi / size)))  # ‖W‖ as derived
+        resemblance.append(cosine[fits].asin().rad2deg().cpu())
+        departure.append((gaps[fits] - 360 / size).abs().amax(dim=1).cpu())
+        longest.append((norms.amax(dim=1) / norms.amin(dim=1))[fits].cpu())  # over the shortest
+        weights.append(model.W.detach()[fits].norm(dim=(1, 2)).cpu() / regular)
+        print(
+            f"T = {size}: {fits.sum().item()} of 16 models without error; median ‖W‖ "
+            f"{weights[-1].median().item() * regular:.3f}, regular polygon {regular:.3f}"
+        )
+    scatter(
+        resemblance,
+        departure,
+        names=[f"T = {size}" for size in few],
+        labels={
+            "x": "90° minus the angle between the two most alike rows x (degrees)",
+            "y": "largest departure of a gap from 360° / T (degrees)",
+        },
+        title="Data points that share nothing form a regular polygon; those that share a feature lean together",
+    )
+
+# %% [markdown] figure="departure" role="see"
+# A mark is a model. Those that did not find room for all data points, with an error above 0.001, are left out.
+#
+# - **At 0** no two data points share a feature. Their polygon is regular: to a fraction of a degree for four and five,
+#   to a few degrees for most of three. Its weights are as large as derived; compare the numbers above the figure. (For
+#   three the pull is weakest: weight decay shrinks the biases as well, and there a regular polygon has the largest.)
+# - **To the right** two rows have a feature in common. In the space of the features they stand less than 90° apart,
+#   $x_j \cdot x_k > 0$, and the condition above lets them stand closer in the plane as well. They do: two of four data
+#   points lean together by about what they lack to 90°, two of five by less and two of three by more.
+#
+# Both causes act in the sweep: some rows share features, and weight decay has not finished. A gap that is not 360° / T
+# does not mean that training failed. A training loss above 0 does.
 
 # %% tags=["claim"]
 if MAIN:
@@ -680,23 +791,49 @@ if MAIN:
         k = sizes.index(size)
         return sweep[name][k, best_of[k]].item()
 
-    three = best_runs[0][1].T  # [3 2], the three data points of T = 3
-    apart = t.cosine_similarity(three, three.roll(1, 0), dim=1).acos().rad2deg()
     ratio = sweep["data_median"].median(dim=1).values * t.tensor(sizes) / 2  # D over m/T, median model
     middle = slice(sizes.index(5), sizes.index(200) + 1)
+    first = slice(sizes.index(3), sizes.index(5) + 1)
+    drawn_loss, room = (
+        values[first].gather(1, best_of[first]) for values in (sweep["train_loss"], room_left)
+    )  # [size 1]
+    shares_none = [alike < 1e-4 for alike in resemblance]  # which models of 3, 4, 5 points have no feature in two rows
+    off = [values[none] for values, none in zip(departure, shares_none, strict=True)]
+    size_of_W, ratio_of_norms = (
+        t.cat([values[none] for values, none in zip(part[1:], shares_none[1:], strict=True)])
+        for part in (weights, longest)
+    )
+    follows = [t.corrcoef(t.stack(pair))[0, 1] for pair in zip(resemblance, departure, strict=True)]
     utils.claim(
         21,
         "a small data set is stored as data points in superposition: regular polygons, each point with m/T of a dimension",
         [
-            utils.Measured("T = 3: least angle between two points (degrees)", apart.min(), at_least=80),
-            utils.Measured("T = 4: departure from 90° (degrees)", of_best("gap_deviation", 4), at_most=10),
+            utils.Measured(
+                "T = 3, 4 and 5: least room that the loss leaves, models drawn", room.min(), at_least=-0.001
+            ),
+            utils.Measured("T = 3, 4 and 5: largest training loss, models drawn", drawn_loss.max(), at_most=1e-3),
+            utils.Measured(
+                "T = 4 and 5, long runs, nothing shared: departure (degrees)", t.cat(off[1:]).max(), at_most=1
+            ),
+            utils.Measured("T = 3, long runs, nothing shared: median departure (degrees)", off[0].median(), at_most=6),
+            utils.Measured(
+                "T = 4 and 5, long runs, nothing shared: ‖W‖ off the regular polygon's, share",
+                (size_of_W - 1).abs().max(),
+                at_most=0.01,
+            ),
+            utils.Measured(
+                "T = 4 and 5, long runs: correlation of departure and resemblance", min(follows[1:]), at_least=0.9
+            ),
             utils.Measured("T = 5: departure from 72° (degrees)", of_best("gap_deviation", 5), at_most=18),
             utils.Measured("the same, own loop", (own_gaps - 72).abs().max(), at_most=18),
-            utils.Measured("T = 4: longest over shortest point", of_best("norm_ratio", 4), at_most=1.15),
-            utils.Measured("T = 5: longest over shortest point", of_best("norm_ratio", 5), at_most=1.15),
+            utils.Measured(
+                "T = 4 and 5, long runs, nothing shared: longest over shortest point",
+                ratio_of_norms.max(),
+                at_most=1.02,
+            ),
+            utils.Measured("T = 5, sweep: longest over shortest point", of_best("norm_ratio", 5), at_most=1.15),
             utils.Measured("T = 5 to 200: least median D of points over m/T", ratio[middle].min(), at_least=0.75),
             utils.Measured("T = 5 to 200: largest median D of points over m/T", ratio[middle].max(), at_most=1.35),
-            utils.Measured("T = 5: largest training loss of the model drawn", of_best("train_loss", 5), at_most=0.05),
             utils.Measured("T = 5: median D of features", sweep["feature_median"][2].max(), at_most=0.01),
         ],
         source="SMDD, hidden vectors and dimensionality of small data sets",
@@ -737,9 +874,7 @@ if MAIN:
 if MAIN:
     large = [sizes.index(700), sizes.index(1_000)]
     W = best_runs[-1][0].cpu()
-    five = W[:, W.norm(dim=0).topk(5).indices]  # [2 5], the longest features at T = 1,000
-    angles = t.atan2(five[1], five[0]).rad2deg().sort().values
-    gaps = t.cat([angles[1:], angles[:1] + 360]) - angles
+    gaps = gaps_between_neighbours(W[:, W.norm(dim=0).topk(5).indices].T)  # of the longest features at T = 1,000
     data_sum, feature_sum = (t.stack([D.sum(dim=-1) for D in both]) for both in (data_D, feature_D))  # [size inst]
     widest = sweep["weight_norm"][[sizes.index(200), sizes.index(300)]].median(dim=1).values
     utils.claim(
@@ -812,8 +947,9 @@ if MAIN:
 #    more and more badly. Fresh rows hardly touch what it has stored: it answers nearly 0, and scores about 1. (T = 3 is a
 #    little above 1: there no bias holds the answers back.)
 # 2. **In between** the test loss is about *ten times* that of a model which answers 0. To keep hundreds of points apart the
-#    weights have become huge: $\lVert W \rVert$, printed above the figure, goes from 2 for three points up to 35. A fresh row shares features
-#    with many of the points, and calls up large answers that belong to others.
+#    weights have become huge: $\lVert W \rVert$, printed above the figure, goes from 2 for three points up to 35. Up to 15 it
+#    is about what the polygons ask for; beyond, the model cannot pay that any more, and gives up accuracy. A fresh row
+#    shares features with many of the points, and calls up large answers that belong to others.
 # 3. **From 700 on** remembering is hopeless, and for the first time the best way to lower the *training* loss is to learn
 #    features. The test loss falls below 1, the training loss meets it from below, and the weights shrink to a tenth.
 #
@@ -967,7 +1103,7 @@ if MAIN:
 # - Both regimes are **superposition**: more things than dimensions. What the things are depends on the data, not on the
 #   model. This is what makes features hard to find in a model that was trained on too little.
 # - To **replicate** is to choose a smaller setting, name each difference, check figure by figure, and say where yours
-#   differs. At T = 3 it does: any triangle will do.
+#   differs. Polygons that were not quite regular led to a theory of when they are, and to a run that confirms it.
 #
 # **Read next**: SMDD itself, at transformer-circuits.pub/2023/toy-double-descent. Then Nakkiran et al. 2019, *Deep Double
 # Descent*, arXiv 1912.02292, for the same curve in large models. Section 5 turns the question round: given a model that
