@@ -84,7 +84,8 @@ def test_runs_are_shared_out_to_processes(tmp_path: Path) -> None:
 def test_the_shipped_sweep_is_whole_small_and_says_who_made_it() -> None:
     table, made_by = shipped.double_descent_sweep()
     assert (shipped.DATA / "double_descent_sweep.json").stat().st_size < 2_000_000
-    assert table.groupby(["weight_decay", "seed", "rows"]).size().eq(4).all()
-    assert len(table) == 3 * 10 * 14 * 4 and sorted(table.seed.unique()) == list(range(10))
+    assert table.groupby(["steps", "weight_decay", "seed", "rows"]).size().eq(4).all()
+    assert table.groupby("steps").size().to_dict() == {8_000: 3 * 10 * 14 * 4, 50_000: 2 * 10 * 13 * 4}
+    assert table.groupby(["steps", "weight_decay"]).seed.unique().map(sorted).map(lambda s: s == list(range(10))).all()
     assert table[["train_loss", "test_loss", "data_median"]].notna().all(axis=None)
     assert {"command", "versions", "machine"} <= made_by[0].keys()

@@ -185,7 +185,9 @@ def plot_loss_by_size(
     fig.add_hline(y=1, line=dict(color=FAINT_INK, dash="dot", width=1))
     fig.update_xaxes(type="log", title_text=SIZE_AXIS, dtick=1)
     fig.update_yaxes(
-        type="log", title_text="squared error of a row (1: answering 0)", tickvals=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20]
+        type="log",
+        title_text="squared error of a row (1: answering 0)",
+        tickvals=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100],
     )
     if lowest is not None:
         highest = max(float(np.nanmax(to_numpy(values, name))) for name, values in curves.items())
