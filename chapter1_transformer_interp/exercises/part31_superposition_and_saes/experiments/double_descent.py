@@ -104,13 +104,13 @@ def run(setting: Setting, device: str) -> dict[str, Any]:
 
 @t.no_grad()
 def measure(model: solutions.DoubleDescentModel, data_set: SparseRows, fresh: SparseRows) -> dict[str, t.Tensor]:
-    """`solutions.measure_run` of data too large to be dense: a mean over pieces, weighted by their rows."""
-    losses = []
-    for batch in (data_set, fresh):
+    """Losses and `solutions.measure_run` of data too large to be dense: a mean over pieces, weighted by their rows."""
+    losses = {}
+    for name, batch in (("train_loss", data_set), ("test_loss", fresh)):
         parts = [len(piece) * solutions.loss_per_row(model, piece) for piece in pieces(model, batch)]
-        losses.append(t.stack(parts).sum(0) / batch.rows)
+        losses[name] = t.stack(parts).sum(0) / batch.rows
     hidden = t.cat([solutions.hidden_vectors(model, piece) for piece in pieces(model, data_set)], dim=1)
-    return solutions.measure_run(model, hidden, *losses)
+    return losses | solutions.measure_run(model, hidden)
 
 
 @contextmanager
